@@ -1,0 +1,69 @@
+# mod_process_security
+#
+#   make            build mod_process_security.so
+#   make install    build, and install it where httpd looks for modules
+#   make demo       show, on a private httpd, what the module does
+#   make check      run every test
+#   make lint       check format, static analysis, stray privilege calls
+#   make clean
+#
+# APXS=/path/to/apxs chooses one httpd among several. CI=true turns compiler
+# warnings into errors.
+
+APXS ?= $(shell command -v apxs || command -v apxs2 || echo apxs)
+CC ?= cc
+PYTHON ?= /usr/bin/python3
+
+BUILD := build
+MODULE := mod_process_security.so
+
+# The parts that know no httpd header; t/ links them.
+CORE := decision lookup path privilege settings stack tenant_thread
+# The parts that httpd calls.
+GLUE := content directives dump request startup survey way_thread
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wformat=2
+ifeq ($(CI),true)
+WARN += -Werror
+endif
+CFLAGS ?= -O2 -g
+HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+# httpd's headers are not ours to mend: -isystem keeps their warnings out.
+HTTPD_FLAGS = $(shell $(APXS) -q EXTRA_CPPFLAGS) \
+	-isystem $(shell $(APXS) -q INCLUDEDIR) \
+	-isystem $(shell $(APXS) -q APR_INCLUDEDIR) \
+	-isystem $(shell $(APXS) -q APU_INCLUDEDIR)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fPIC -pthread -fvisibility=hidden \
+	$(WARN) $(HARDEN) $(CFLAGS) $(HTTPD_FLAGS)
+
+CORE_OBJECTS := $(CORE:%=$(BUILD)/%.o)
+OBJECTS := $(BUILD)/mod_process_security.o $(GLUE:%=$(BUILD)/%.o) \
+	$(CORE_OBJECTS)
+
+.DELETE_ON_ERROR:
+.PHONY: all install demo check check-unit lint clean need-apxs
+
+all: $(MODULE)
+
+$(MODULE): $(OBJECTS)
+	$(CC) -shared -pthread -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ -lcap
+
+$(BUILD)/mod_process_security.o: mod_process_security.c | need-apxs
+	@mkdir -p $(BUILD)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: src/%.c | need-apxs
+	@mkdir -p $(BUILD)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+need-apxs:
+	@command -v $(APXS) >/dev/null || { \
+	  echo "apxs not found: install httpd's development package" \
+	  "(Debian: apache2-dev; Fedora: httpd-devel), or APXS=/path" >&2; \
+	  exit 1; }
+
+install: $(MODULE)
+	install -D -m 644 $(MODULE) \
+	  $(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)/$(MODULE)
+
+-include $(wildcard $(BUILD)/*.d)

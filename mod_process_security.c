@@ -1,0 +1,52 @@
+/*
+ * mod_process_security - every request acts as its tenant
+ *
+ * This file is the module as httpd sees it: its record, and its hooks in the
+ * order in which a server, and then a request, meets them. The parts are in
+ * src/, one concern each; HACKING.md is their map.
+ */
+#include "src/directives.h"
+#include "src/dump.h"
+#include "src/module.h"
+#include "src/request.h"
+#include "src/startup.h"
+
+#include <http_config.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mpm_common.h>
+
+/* Before, and after, what other modules do first, or last. */
+#define BEFORE_ALL (APR_HOOK_REALLY_FIRST - 10)
+#define BEFORE_DEFAULT_HANDLER (APR_HOOK_REALLY_LAST - 1)
+#define AFTER_ALL (APR_HOOK_REALLY_LAST + 10)
+
+static void register_hooks(apr_pool_t *p)
+{
+    (void)p;
+    /* Every start, and configtest: the whole configuration is checked. */
+    ap_hook_check_config(ps_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(ps_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* A real start: root, capabilities, the system's settings. */
+    ap_hook_post_config(ps_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Each child, around mod_unixd's change to the server's user. */
+    ap_hook_drop_privileges(ps_before_unixd, NULL, NULL, BEFORE_ALL);
+    ap_hook_drop_privileges(ps_after_unixd, NULL, NULL, AFTER_ALL);
+    /* Each request: taken in, then decided, and run where it is covered. */
+    ap_hook_post_read_request(ps_take_request, NULL, NULL, BEFORE_ALL);
+    ap_hook_handler(ps_handle_request, NULL, NULL, BEFORE_ALL);
+    ap_hook_handler(ps_handle_unwanted, NULL, NULL, BEFORE_DEFAULT_HANDLER);
+}
+
+AP_DECLARE_MODULE(process_security) = {
+    STANDARD20_MODULE_STUFF,
+    ps_create_dir_config,
+    ps_merge_dir_config,
+    ps_create_server_config,
+    ps_merge_server_config,
+    ps_directives,
+    register_hooks,
+#if defined(AP_MODULE_FLAG_NONE)
+    AP_MODULE_FLAG_NONE
+#endif
+};

@@ -1,0 +1,43 @@
+/*
+ * path - what stands at a path, and everything on the way to it
+ *
+ * Walks from / component by component, each opened relative to the one
+ * before and looked at through its descriptor, so that what is reported is
+ * one consistent chain, whatever is renamed meanwhile. Follows symlinks by
+ * itself and reports each of them, too.
+ *
+ * Any thread; reads as that thread's identity; leaves no descriptor open.
+ */
+#ifndef PS_PATH_H
+#define PS_PATH_H
+
+#include "decision.h"
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/** Most components, symlinks and those behind them included. */
+#define PS_PATH_MAX 128
+
+/** A walk's result. */
+struct ps_path
+{
+    size_t length;
+    struct ps_component component[PS_PATH_MAX];
+    struct stat end; /* the file itself, behind all symlinks */
+};
+
+/**
+ * Walk `path`, which is absolute.
+ *
+ * Returns 0, or an errno: what the kernel said, ELOOP for more than 40
+ * symlinks, ENAMETOOLONG for a path that does not fit, EINVAL for one that
+ * is not absolute. With follow == false, no component is reported and `end`
+ * comes from stat(2), for where the path rule is switched off.
+ */
+int ps_walk(const char *path, bool follow, struct ps_path *out);
+
+/** Whether two stat results are the same file with the same owner. */
+bool ps_same_file(const struct stat *a, const struct stat *b);
+
+#endif /* PS_PATH_H */

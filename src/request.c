@@ -1,0 +1,331 @@
+/*
+ * request - a request's way through the module
+ */
+#include "request.h"
+
+#include "content.h"
+#include "module.h"
+#include "path.h"
+#include "startup.h"
+#include "tag.h"
+#include "tenant_thread.h"
+#include "way.h"
+
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <unixd.h>
+
+/* All that a decision about one request needs. */
+struct matter
+{
+    request_rec *r;
+    struct ps_host_settings host;
+    struct ps_dir_settings dir;
+    struct ps_rules rules;
+    struct ps_facts facts;
+    struct ps_path path;
+};
+
+/* 403 or 500, without a word to the client why. */
+static int turn_away(request_rec *r, int status)
+{
+    ps_strip_filters(r);
+    return status;
+}
+
+/* The thread must be the server's own; whatever else it is, is a fault. */
+static bool thread_is_servers(request_rec *r)
+{
+    if (ps_thread_acts_as(&ps_kernel, ap_unixd_config.user_id,
+                          ap_unixd_config.group_id)) {
+        return true;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_CRIT, 0, r,
+                  PS_TAG_IDENTITY "%s: not served: the thread does not have "
+                  "the server's identity",
+                  r->uri);
+    return false;
+}
+
+int ps_take_request(request_rec *r)
+{
+    if (!ps_is_active() || ps_in_tenant_thread()) {
+        return DECLINED;
+    }
+    return thread_is_servers(r) ? DECLINED : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static const char *distrust_text(enum ps_distrust distrust)
+{
+    switch (distrust) {
+    case PS_FOREIGN_OWNER:
+        return "is owned by neither root nor the file's owner";
+    case PS_OTHERS_WRITE:
+        return "can be written by others";
+    case PS_GROUP_WRITES:
+        return "can be written by a group other than the file's";
+    case PS_TRUSTED:
+        break;
+    }
+    return "is trusted";
+}
+
+static void log_path(request_rec *r, int level, const struct ps_verdict *v,
+                     const struct ps_path *path)
+{
+    const struct ps_component *c = &path->component[v->component];
+
+    ap_log_rerror(APLOG_MARK, level, 0, r,
+                  PS_TAG_PATH "%s: refused: path not trusted for uid %u, gid "
+                  "%u: component %" APR_SIZE_T_FMT " '%s' (uid %u, gid %u, "
+                  "mode %04o) %s",
+                  r->filename, v->uid, v->gid, v->component, c->name, c->uid,
+                  c->gid, (unsigned)(c->mode & 07777),
+                  distrust_text(v->distrust));
+}
+
+static void log_refusal(const struct matter *m, int level,
+                        const struct ps_verdict *v)
+{
+    request_rec *r = m->r;
+
+    switch (v->reason) {
+    case PS_REASON_ROOT:
+        ap_log_rerror(APLOG_MARK, level, 0, r,
+                      PS_TAG_ROOT "%s: refused: uid %u, gid %u: root is no "
+                      "tenant",
+                      r->filename, v->uid, v->gid);
+        break;
+    case PS_REASON_MINIMUM:
+        ap_log_rerror(APLOG_MARK, level, 0, r,
+                      PS_TAG_MINIMUM "%s: refused: uid %u, gid %u: below the "
+                      "minimum of %u, %u",
+                      r->filename, v->uid, v->gid, m->rules.min_uid,
+                      m->rules.min_gid);
+        break;
+    case PS_REASON_SUEXEC:
+        ap_log_rerror(APLOG_MARK, level, 0, r,
+                      PS_TAG_SUEXEC "%s: refused: owned by uid %u, gid %u, "
+                      "not by those of SuexecUserGroup (%s)",
+                      r->filename, m->facts.owner, m->facts.group,
+                      m->facts.suexec_known
+                          ? apr_psprintf(r->pool, "%u, %u",
+                                         m->facts.suexec_uid,
+                                         m->facts.suexec_gid)
+                          : "none");
+        break;
+    case PS_REASON_PATH:
+        log_path(r, level, v, &m->path);
+        break;
+    case PS_REASON_NONE:
+        break;
+    }
+}
+
+/* What is not there stays 404, where nothing but a file was asked for. */
+static bool only_missing(const struct matter *m)
+{
+    return !m->facts.exists && ps_reads_only(m->r, false);
+}
+
+static int refuse(const struct matter *m, const struct ps_verdict *v)
+{
+    bool missing = only_missing(m);
+
+    log_refusal(m, missing ? APLOG_INFO : APLOG_ERR, v);
+    return turn_away(m->r, missing ? HTTP_NOT_FOUND : HTTP_FORBIDDEN);
+}
+
+static void fill_rules(struct matter *m)
+{
+    m->rules = (struct ps_rules){
+        .pinned_uid = m->host.tenant.uid,
+        .pinned_gid = m->host.tenant.gid,
+        .min_uid = m->host.min_uid,
+        .min_gid = m->host.min_gid,
+        .has_default = m->host.default_set,
+        .default_uid = m->host.default_tenant.uid,
+        .default_gid = m->host.default_tenant.gid,
+        .root_enable = m->host.root_enable == PS_ON,
+        .check_suexec = m->dir.check_suexec == PS_ON,
+        .trusted_path = m->dir.trusted_path == PS_ON,
+    };
+}
+
+static void fill_suexec(struct matter *m)
+{
+    ap_unix_identity_t *id =
+        m->rules.check_suexec ? ap_run_get_suexec_identity(m->r) : NULL;
+
+    if (id) {
+        m->facts.suexec_known = true;
+        m->facts.suexec_uid = id->uid;
+        m->facts.suexec_gid = id->gid;
+    }
+}
+
+/* httpd looked at the file before; in between it may have been exchanged. */
+static bool is_what_httpd_saw(const request_rec *r, const struct stat *st)
+{
+    return !(r->finfo.valid & APR_FINFO_IDENT)
+           || (r->finfo.inode == st->st_ino && r->finfo.device == st->st_dev);
+}
+
+static int unseen(request_rec *r, int err)
+{
+    if (err == ENOENT && ps_exists(r)) {
+        return turn_away(r, HTTP_NOT_FOUND); /* gone since httpd looked */
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, err, r,
+                  PS_TAG_UNSEEN "%s: refused: the path cannot be looked at",
+                  r->filename);
+    return turn_away(r, HTTP_FORBIDDEN);
+}
+
+/* The file, or the folder that it would stand in; OK or a status. */
+static int look_at_path(struct matter *m)
+{
+    request_rec *r = m->r;
+    const char *path = m->facts.exists
+                           ? r->filename
+                           : ap_make_dirstr_parent(r->pool, r->filename);
+    int err = ps_walk(path, m->rules.trusted_path, &m->path);
+
+    if (err != 0) {
+        return unseen(r, err);
+    }
+    if (m->facts.exists && !is_what_httpd_saw(r, &m->path.end)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      PS_TAG_CHANGED "%s: refused: it is not the file that "
+                      "httpd found any more",
+                      r->filename);
+        return turn_away(r, HTTP_FORBIDDEN);
+    }
+    m->facts.owner = m->path.end.st_uid;
+    m->facts.group = m->path.end.st_gid;
+    m->facts.path = m->path.component;
+    m->facts.path_length = m->path.length;
+    /*
+     * Filter names count as the operator's where root owns the file and the
+     * path rule is to hold: the rule is what keeps .htaccess files out.
+     */
+    m->facts.reads_only = ps_reads_only(
+        r, m->facts.owner == 0 && m->rules.trusted_path);
+    return OK;
+}
+
+static int gather(struct matter *m)
+{
+    m->facts = (struct ps_facts){
+        .pinned = m->host.tenancy == PS_TENANCY_PINNED,
+        .exists = ps_exists(m->r),
+    };
+    fill_rules(m);
+    fill_suexec(m);
+    if (!m->facts.pinned) {
+        return look_at_path(m);
+    }
+    m->facts.owner = m->r->finfo.user;
+    m->facts.group = m->r->finfo.group;
+    m->facts.reads_only = ps_reads_only(m->r, false);
+    return OK;
+}
+
+/*
+ * mod_cgid runs scripts from a daemon of its own, as the server's user.
+ * Configurations that lead there are refused at start; a tenant's .htaccess
+ * can still say SetHandler.
+ */
+static bool reaches_cgid(request_rec *r)
+{
+    if (!r->handler || !ps_is_cgi(r->handler)
+        || !ap_find_linked_module("mod_cgid.c")) {
+        return false;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  PS_TAG_CGID "%s: not run: mod_cgid would run it as the "
+                  "server's user; load mod_cgi instead",
+                  r->filename);
+    return true;
+}
+
+static int run(struct matter *m, const struct ps_verdict *v)
+{
+    struct ps_plan plan = {
+        .who = {.uid = v->uid, .gid = v->gid},
+        .verify = !m->facts.pinned && m->facts.exists,
+        .keep_open = m->dir.keep_open_file == PS_ON && m->facts.exists,
+        .reads_only = m->facts.reads_only,
+    };
+
+    if (m->facts.pinned) {
+        plan.who = m->host.tenant;
+    }
+    if (plan.verify) {
+        plan.file = m->path.end;
+    }
+    return ps_way_thread(m->r, &plan);
+}
+
+static int decide_and_run(struct matter *m)
+{
+    struct ps_verdict v;
+    int status;
+
+    if (!thread_is_servers(m->r) || reaches_cgid(m->r)) {
+        return turn_away(m->r, HTTP_INTERNAL_SERVER_ERROR);
+    }
+    status = gather(m);
+    if (status != OK) {
+        return status;
+    }
+    v = ps_decide(&m->facts, &m->rules);
+    switch (v.action) {
+    case PS_LEAVE:
+        return DECLINED;
+    case PS_RUN:
+        return run(m, &v);
+    case PS_REFUSE:
+        break;
+    }
+    return refuse(m, &v);
+}
+
+static bool is_covered(struct matter *m, request_rec *r)
+{
+    struct ps_content what;
+
+    if (!ps_is_active() || ps_in_tenant_thread()) {
+        return false;
+    }
+    m->r = r;
+    m->dir = ps_dir_effective(ps_dir_of(r->per_dir_config));
+    if (!ps_dir_covers(&m->dir)) {
+        return false;
+    }
+    m->host = ps_host_effective(ps_host_of(r->server));
+    what = ps_content_of(r);
+    return r->filename && ps_covers(&m->dir, &what);
+}
+
+int ps_handle_request(request_rec *r)
+{
+    struct matter m;
+
+    if (!is_covered(&m, r) || ps_never_covered(r)) {
+        return DECLINED;
+    }
+    return decide_and_run(&m);
+}
+
+int ps_handle_unwanted(request_rec *r)
+{
+    struct matter m;
+
+    if (!is_covered(&m, r) || !ps_never_covered(r) || !ps_exists(r)) {
+        return DECLINED;
+    }
+    return decide_and_run(&m);
+}

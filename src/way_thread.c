@@ -1,0 +1,254 @@
+/*
+ * way_thread - a covered request in a thread that is its tenant
+ *
+ * The thread runs the whole chain of handlers, sends the end of the response
+ * through the request's filters, and ends. Later, when httpd empties the
+ * request's pool, a second thread does it: clean-ups run a tenant's code, too
+ * (mod_lua closes its interpreters there, which calls their finalizers), and
+ * only the tenant may signal a script of its own that has outlived its
+ * request.
+ */
+#include "way.h"
+
+#include "tag.h"
+#include "tenant_thread.h"
+
+#include "path.h"
+
+#include <apr_strings.h>
+#include <fcntl.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mpm_common.h>
+#include <unistd.h>
+#include <util_filter.h>
+
+/* What the pool of a request holds of a tenant's, and whose it is. */
+struct remains
+{
+    struct ps_identity who;
+    apr_pool_t *pool;
+    server_rec *server;
+};
+
+#define REMAINS_KEY "process_security-remains"
+
+/* A thread may fail to start for a moment; waiting longer helps nobody. */
+#define END_TRIES 20
+#define END_PAUSE apr_time_from_msec(50)
+
+static void log_failure(const struct ps_errand_result *result,
+                        const struct ps_identity *who, request_rec *r)
+{
+    if (result->start_err != 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, result->start_err, r,
+                      PS_TAG_THREAD "%s: not run: no thread for uid %u, gid "
+                      "%u could be started",
+                      r->filename, who->uid, who->gid);
+        return;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, result->drop.err, r,
+                  PS_TAG_DROP "%s: not run: %s failed for uid %u, gid %u",
+                  r->filename, ps_step_name(result->drop.step), who->uid,
+                  who->gid);
+}
+
+static void clear_pool(void *pool)
+{
+    apr_pool_clear(pool);
+}
+
+static void end_process(server_rec *s, const struct ps_identity *who, int err)
+{
+    ap_log_error(APLOG_MARK, APLOG_CRIT, err, s,
+                 PS_TAG_LEFT_OVER "what a request of uid %u, gid %u left "
+                 "behind cannot be cleared as that tenant: this process ends",
+                 who->uid, who->gid);
+    _exit(APEXIT_CHILDSICK);
+}
+
+/*
+ * Runs first of all when the pool is destroyed, in whatever thread does it.
+ * Emptied here, the pool has nothing left that could run in that thread.
+ */
+static apr_status_t empty_as_tenant(void *data)
+{
+    struct remains remains = *(struct remains *)data;
+    struct ps_errand_result result = {.done = false};
+
+    if (ps_in_tenant_thread()) {
+        if (!ps_thread_acts_as(&ps_kernel, remains.who.uid, remains.who.gid)) {
+            end_process(remains.server, &remains.who, 0);
+        }
+        return APR_SUCCESS;
+    }
+    for (int i = 0; i < END_TRIES && !result.done; i++) {
+        if (i > 0) {
+            apr_sleep(END_PAUSE);
+        }
+        result = ps_run_as(&remains.who, clear_pool, remains.pool);
+    }
+    if (!result.done) {
+        end_process(remains.server, &remains.who, result.start_err);
+    }
+    return APR_SUCCESS;
+}
+
+static bool same_identity(const struct ps_identity *a,
+                          const struct ps_identity *b)
+{
+    return a->uid == b->uid && a->gid == b->gid && a->ngroups == b->ngroups
+           && a->groups == b->groups;
+}
+
+/*
+ * An internal redirect goes on with the same pool, so that what one tenant
+ * left would be cleared as another: refused.
+ */
+static bool register_remains(request_rec *r, const struct ps_identity *who)
+{
+    void *found = NULL;
+    struct remains *remains;
+
+    apr_pool_userdata_get(&found, REMAINS_KEY, r->pool);
+    if (found) {
+        return same_identity(&((struct remains *)found)->who, who);
+    }
+    remains = apr_palloc(r->pool, sizeof(*remains));
+    *remains = (struct remains){
+        .who = *who, .pool = r->pool, .server = r->server};
+    apr_pool_userdata_setn(remains, REMAINS_KEY, NULL, r->pool);
+    apr_pool_pre_cleanup_register(r->pool, remains, empty_as_tenant);
+    return true;
+}
+
+struct job
+{
+    request_rec *r;
+    const struct ps_plan *plan;
+    int status;
+};
+
+/*
+ * After the drop, what stands at the file's name must be what was decided
+ * on. Between here and the handler's own open only the tenant and root can
+ * change it, by the path rule.
+ */
+static int open_decided(request_rec *r, const struct ps_plan *plan, int *fd)
+{
+    struct stat now;
+
+    *fd = open(r->filename, O_PATH | O_CLOEXEC);
+    if (*fd < 0 || fstat(*fd, &now) != 0) {
+        int err = errno;
+
+        if (*fd >= 0) {
+            close(*fd);
+        }
+        if (err == ENOENT) {
+            return HTTP_NOT_FOUND;
+        }
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, err, r,
+                      PS_TAG_UNREACHED "%s: not run: uid %u, gid %u cannot "
+                      "reach it",
+                      r->filename, plan->who.uid, plan->who.gid);
+        return HTTP_FORBIDDEN;
+    }
+    if (plan->verify && !ps_same_file(&now, &plan->file)) {
+        close(*fd);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      PS_TAG_CHANGED "%s: not run: it is not the file decided "
+                      "on any more (owner now %u, decided for %u)",
+                      r->filename, now.st_uid, plan->file.st_uid);
+        return HTTP_FORBIDDEN;
+    }
+    return OK;
+}
+
+/*
+ * What a handler printed can still wait in a filter (httpd keeps up to 8 KB
+ * together), to be looked at when the response ends: by mod_include, say,
+ * which runs the commands in it. So it ends here, as the tenant.
+ */
+static int end_response(request_rec *r, int status)
+{
+    if (status == DECLINED) {
+        status = HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (r->main) {
+        ap_finalize_sub_req_protocol(r);
+    }
+    else if (status == OK || status == DONE) {
+        ap_finalize_request_protocol(r);
+    }
+    return status;
+}
+
+static void run_handlers(void *data)
+{
+    struct job *job = data;
+    bool open_first = job->plan->verify || job->plan->keep_open;
+    int fd = -1;
+
+    job->status = open_first ? open_decided(job->r, job->plan, &fd) : OK;
+    if (job->status != OK) {
+        return;
+    }
+    if (fd >= 0 && !job->plan->keep_open) {
+        close(fd);
+        fd = -1;
+    }
+    job->status = end_response(job->r, ap_run_handler(job->r));
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+int ps_way_thread(request_rec *r, const struct ps_plan *plan)
+{
+    struct job job = {.r = r, .plan = plan, .status = DECLINED};
+    struct ps_errand_result result;
+
+    if (!plan->reads_only && !register_remains(r, &plan->who)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      PS_TAG_TWO_TENANTS "%s: refused: the request was "
+                      "another tenant's before it was redirected to uid %u, "
+                      "gid %u",
+                      r->filename, plan->who.uid, plan->who.gid);
+        ps_strip_filters(r);
+        return HTTP_FORBIDDEN;
+    }
+    result = ps_run_as(&plan->who, run_handlers, &job);
+    if (!result.done) {
+        log_failure(&result, &plan->who, r);
+        job.status = HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (job.status != SUSPENDED) {
+        ps_strip_filters(r);
+    }
+    return job.status;
+}
+
+/* Output filters of a subrequest end where its parent's begin. */
+static ap_filter_t *skip_own(request_rec *sub)
+{
+    ap_filter_t *f = sub->output_filters;
+
+    while (f && f->r == sub && f->frec != ap_subreq_core_filter_handle) {
+        f = f->next;
+    }
+    return f;
+}
+
+void ps_strip_filters(request_rec *r)
+{
+    r->input_filters = r->proto_input_filters;
+    if (r->main) {
+        r->output_filters = skip_own(r);
+    }
+    else if (!r->eos_sent) {
+        r->output_filters = r->proto_output_filters;
+    }
+}
