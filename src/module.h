@@ -10,7 +10,9 @@
 
 #include <http_config.h>
 
-extern module AP_MODULE_DECLARE_DATA process_security_module;
+/** The one symbol that httpd looks for; all others stay inside. */
+extern module AP_MODULE_DECLARE_DATA process_security_module
+    __attribute__((visibility("default")));
 
 /** A server's or virtual host's settings; never NULL, any thread. */
 static inline struct ps_host_settings *ps_host_of(const server_rec *s)

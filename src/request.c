@@ -13,7 +13,6 @@
 
 #include <apr_strings.h>
 #include <http_config.h>
-#include <http_log.h>
 #include <http_protocol.h>
 #include <unixd.h>
 

@@ -15,7 +15,6 @@
 #include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
-#include <http_log.h>
 #include <mpm_common.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,16 +28,16 @@ bool ps_is_active(void)
     return active;
 }
 
-/*
- * httpd reads its configuration twice when it starts; warnings are for the
- * second time, or for the only one, which is configtest.
- */
+/* Not configtest, nor a dump. */
+static bool is_real_start(void)
+{
+    return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
+}
+
+/* A start reads the configuration twice; the first time is for errors. */
 static bool is_rehearsal(void)
 {
-    int mode = ap_state_query(AP_SQ_RUN_MODE);
-
-    return mode == AP_SQ_RM_NORMAL
-           && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
 }
 
 static bool is_loaded(const char *name)
@@ -234,17 +233,6 @@ static void check_warnings(apr_pool_t *ptemp, server_rec *first)
     }
 }
 
-int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
-                    server_rec *s)
-{
-    (void)pconf;
-    (void)plog;
-    if (!is_rehearsal()) {
-        check_warnings(ptemp, s);
-    }
-    return check_errors(ptemp, s);
-}
-
 /* ---- the start itself ---- */
 
 /* fs.suid_dumpable: what a process becomes when its ids change. */
@@ -266,36 +254,53 @@ static bool dumps_are_open(apr_pool_t *p)
     return atoi(text) == 1;
 }
 
+/* What stops httpd from running tenants at all; NULL: nothing. */
+static const char *system_error(apr_pool_t *p)
+{
+    if (geteuid() != 0) {
+        return PS_TAG_CONF_NOT_ROOT "requests are covered, but httpd was not "
+               "started as root and cannot become any tenant; start it as "
+               "root, with User and Group";
+    }
+    if (!ps_may_switch()) {
+        return PS_TAG_CONF_NO_CAPS "requests are covered, but this root has "
+               "no CAP_SETUID or no CAP_SETGID; give the container or "
+               "service both";
+    }
+    if (dumps_are_open(p)) {
+        return PS_TAG_CONF_DUMPABLE "fs.suid_dumpable is 1, which opens "
+               "httpd's memory to every tenant; sysctl fs.suid_dumpable=0 "
+               "(or 2)";
+    }
+    return NULL;
+}
+
+int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                    server_rec *s)
+{
+    const char *wrong;
+
+    (void)pconf;
+    (void)plog;
+    if (!is_real_start()) {
+        check_warnings(ptemp, s);
+    }
+    else if (ps_survey_any_covers(s) && (wrong = system_error(ptemp))) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "%s", wrong);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return check_errors(ptemp, s);
+}
+
 int ps_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                    server_rec *s)
 {
     (void)pconf;
     (void)plog;
+    if (!is_rehearsal()) {
+        check_warnings(ptemp, s);
+    }
     active = ps_survey_any_covers(s);
-    if (!active) {
-        return OK;
-    }
-    if (geteuid() != 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     PS_TAG_CONF_NOT_ROOT "requests are covered, but httpd "
-                     "was not started as root and cannot become any tenant; "
-                     "start it as root, with User and Group");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    if (!ps_may_switch()) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     PS_TAG_CONF_NO_CAPS "requests are covered, but this "
-                     "root has no CAP_SETUID or no CAP_SETGID; give the "
-                     "container or service both");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    if (dumps_are_open(ptemp)) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     PS_TAG_CONF_DUMPABLE "fs.suid_dumpable is 1, which opens "
-                     "httpd's memory to every tenant; sysctl "
-                     "fs.suid_dumpable=0 (or 2)");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
     return OK;
 }
 

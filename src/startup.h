@@ -11,11 +11,15 @@
 
 #include <stdbool.h>
 
-/** check_config: runs for `apachectl configtest`, and as any user. */
+/**
+ * check_config: for errors, and, in `apachectl configtest`, warnings too.
+ * Runs as any user; a real start is refused here, so that the reason is on
+ * the console.
+ */
 int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *s);
 
-/** post_config: what only a real start can know; decides ps_is_active(). */
+/** post_config: warnings, to the error log; decides ps_is_active(). */
 int ps_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                    server_rec *s);
 

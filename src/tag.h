@@ -8,6 +8,12 @@
 #ifndef PS_TAG_H
 #define PS_TAG_H
 
+#include "module.h"
+
+#include <http_log.h>
+
+APLOG_USE_MODULE(process_security);
+
 /* A request was refused: 403 */
 #define PS_TAG_ROOT "PS0101: "       /* uid or gid 0 */
 #define PS_TAG_MINIMUM "PS0102: "    /* below PSMinUidGid */

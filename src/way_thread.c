@@ -18,7 +18,6 @@
 #include <apr_strings.h>
 #include <fcntl.h>
 #include <http_core.h>
-#include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mpm_common.h>
