@@ -41,7 +41,7 @@ OBJECTS := $(BUILD)/mod_process_security.o $(GLUE:%=$(BUILD)/%.o) \
 	$(CORE_OBJECTS)
 
 .DELETE_ON_ERROR:
-.PHONY: all install demo check check-unit lint clean need-apxs
+.PHONY: all install demo check check-debian13 check-unit lint clean need-apxs
 
 all: $(MODULE)
 
@@ -67,3 +67,55 @@ install: $(MODULE)
 	  $(DESTDIR)$(shell $(APXS) -q LIBEXECDIR)/$(MODULE)
 
 -include $(wildcard $(BUILD)/*.d)
+
+# ---- demo and tests; both install what they need ----
+
+UNIT := $(BUILD)/unit
+UNIT_SOURCES := $(wildcard t/*.c)
+PKG = $(shell pkg-config $(1) check apr-1)
+
+demo:
+	test/install-packages.sh build run
+	$(MAKE) $(MODULE) $(BUILD)/mod_who.so
+	$(PYTHON) test/demo.py
+
+check:
+	test/install-packages.sh build run test
+	$(MAKE) $(MODULE) $(BUILD)/mod_who.so $(UNIT)
+	$(PYTHON) test/check.py
+
+# Inside of test/debian13.sh's tree.
+check-debian13: $(MODULE) $(BUILD)/mod_who.so $(UNIT)
+	$(PYTHON) test/check.py
+
+# The unit tests alone; nothing is installed.
+check-unit: $(UNIT)
+	$(UNIT)
+
+$(UNIT): $(UNIT_SOURCES) $(wildcard t/*.h) $(CORE_OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(call PKG,--cflags) -Isrc -o $@ \
+	  $(UNIT_SOURCES) $(CORE_OBJECTS) $(call PKG,--libs) -lcap
+
+$(BUILD)/mod_who.so: test/mod_who.c | need-apxs
+	@mkdir -p $(BUILD)
+	$(CC) $(ALL_CFLAGS) -fvisibility=default -shared -o $@ $<
+
+# The one file that may change identity, and what it is looked for by.
+PRIVILEGE := src/privilege.c
+STRAY := \b(set(res|re|fs|e)?[ug]id|setgroups|initgroups|cap_set_proc|capset)[[:space:]]*\(|SYS_(set(res|re|fs)?[ug]id|setgroups|capset)
+C_FILES = $(wildcard *.c src/*.[ch] t/*.[ch] test/*.c)
+
+lint:
+	test/install-packages.sh build lint
+	clang-format --dry-run --Werror $(C_FILES)
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+	  --enable=warning,performance,portability \
+	  --suppress=missingIncludeSystem mod_process_security.c src t
+	@if grep -nE '$(STRAY)' $(filter-out $(PRIVILEGE) src/privilege.h, \
+	  $(wildcard *.c src/*.[ch])); then \
+	  echo "stray privilege calls: only $(PRIVILEGE) changes identity" >&2; \
+	  exit 1; fi
+	$(PYTHON) test/lint.py
+
+clean:
+	rm -rf $(BUILD) $(MODULE)

@@ -38,6 +38,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(ps_handle_unwanted, NULL, NULL, BEFORE_DEFAULT_HANDLER);
 }
 
+/* clang-format off */
 AP_DECLARE_MODULE(process_security) = {
     STANDARD20_MODULE_STUFF,
     ps_create_dir_config,
@@ -50,3 +51,4 @@ AP_DECLARE_MODULE(process_security) = {
     AP_MODULE_FLAG_NONE
 #endif
 };
+/* clang-format on */

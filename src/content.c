@@ -30,7 +30,7 @@ bool ps_exists(const request_rec *r)
 static bool answers_from_memory(const char *handler)
 {
     static const char *const names[] = {
-        "balancer-manager", "heartbeat",     "http2-status", "ldap-status",
+        "balancer-manager", "heartbeat",   "http2-status",  "ldap-status",
         "md-status",        "server-info", "server-status",
     };
 
@@ -124,23 +124,28 @@ static bool filters_are_harmless(const ap_filter_t *f, const char *const *names,
     return true;
 }
 
+/* clang-format off */
+static const char *const harmless_outputs[] = {
+    "BROTLI_COMPRESS", "BUFFER", "BYTERANGE", "CHUNK", "CONTENT_LENGTH",
+    "DEFLATE", "FIXUP_HEADERS_ERR", "FIXUP_HEADERS_OUT", "H2_C2_NOTES_OUT",
+    "H2_C2_RESPONSE_OUT", "H2_C2_TRAILERS_OUT", "HTTP_HEADER",
+    "HTTP_OUTERROR", "INFLATE", "LOGIO_TTFB_OUT", "MOD_EXPIRES", "OLD_WRITE",
+    "RATE_LIMIT", "REQTIMEOUT", "SUBREQ_CORE", "SUBSTITUTE", "XLATEOUT",
+    NULL
+};
+static const char *const harmless_inputs[] = {
+    "BUFFER", "DEFLATE", "H2_C2_REQUEST_IN", "HTTP_IN", "REQTIMEOUT",
+    "XLATEIN",
+    NULL
+};
+/* clang-format on */
+
 bool ps_reads_only(const request_rec *r, bool operators)
 {
-    static const char *const outputs[] = {
-        "BROTLI_COMPRESS", "BUFFER", "BYTERANGE", "CHUNK", "CONTENT_LENGTH",
-        "DEFLATE", "FIXUP_HEADERS_ERR", "FIXUP_HEADERS_OUT", "H2_C2_NOTES_OUT",
-        "H2_C2_RESPONSE_OUT", "H2_C2_TRAILERS_OUT", "HTTP_HEADER",
-        "HTTP_OUTERROR", "INFLATE", "LOGIO_TTFB_OUT", "MOD_EXPIRES",
-        "OLD_WRITE", "RATE_LIMIT", "REQTIMEOUT", "SUBREQ_CORE", "SUBSTITUTE",
-        "XLATEOUT", NULL};
-    static const char *const inputs[] = {"BUFFER", "DEFLATE",
-                                         "H2_C2_REQUEST_IN", "HTTP_IN",
-                                         "REQTIMEOUT", "XLATEIN", NULL};
-
     return default_handler_answers(r, operators)
-           && filters_are_harmless(r->output_filters, outputs,
+           && filters_are_harmless(r->output_filters, harmless_outputs,
                                    ap_get_output_filter_handle, operators)
-           && filters_are_harmless(r->input_filters, inputs,
+           && filters_are_harmless(r->input_filters, harmless_inputs,
                                    ap_get_input_filter_handle, operators);
 }
 

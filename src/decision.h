@@ -25,9 +25,9 @@ struct ps_component
 enum ps_distrust
 {
     PS_TRUSTED,
-    PS_FOREIGN_OWNER,  /* owned by neither root nor the target */
-    PS_OTHERS_WRITE,   /* others may write it */
-    PS_GROUP_WRITES    /* a group other than the target's may write it */
+    PS_FOREIGN_OWNER, /* owned by neither root nor the target */
+    PS_OTHERS_WRITE,  /* others may write it */
+    PS_GROUP_WRITES   /* a group other than the target's may write it */
 };
 
 /** What the rules look at. */
@@ -70,10 +70,10 @@ enum ps_action
 enum ps_reason
 {
     PS_REASON_NONE,
-    PS_REASON_ROOT,         /* uid or gid 0 */
-    PS_REASON_MINIMUM,      /* below PSMinUidGid */
-    PS_REASON_SUEXEC,       /* not SuexecUserGroup's ids */
-    PS_REASON_PATH          /* the path rule */
+    PS_REASON_ROOT,    /* uid or gid 0 */
+    PS_REASON_MINIMUM, /* below PSMinUidGid */
+    PS_REASON_SUEXEC,  /* not SuexecUserGroup's ids */
+    PS_REASON_PATH     /* the path rule */
 };
 
 /** What is to be done. Fields that an action does not need are 0. */

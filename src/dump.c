@@ -26,8 +26,7 @@ static const char *coverage_text(apr_pool_t *p,
 
     if (dir->all == PS_ON) {
         text = dir->ignored
-                   ? apr_psprintf(p, ",all-but(%s)",
-                                  list_text(p, dir->ignored))
+                   ? apr_psprintf(p, ",all-but(%s)", list_text(p, dir->ignored))
                    : ",all";
     }
     if (dir->cgi == PS_ON) {
@@ -65,9 +64,8 @@ static const char *tenant_text(apr_pool_t *p,
                             groups_text(p, &host->tenant));
     }
     if (host->default_set) {
-        return apr_psprintf(p, "owner(min=%u:%u;default=%u:%u)",
-                            host->min_uid, host->min_gid,
-                            host->default_tenant.uid,
+        return apr_psprintf(p, "owner(min=%u:%u;default=%u:%u)", host->min_uid,
+                            host->min_gid, host->default_tenant.uid,
                             host->default_tenant.gid);
     }
     return apr_psprintf(p, "owner(min=%u:%u)", host->min_uid, host->min_gid);

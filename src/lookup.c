@@ -108,6 +108,5 @@ const char *ps_find_tenant(apr_pool_t *p, const char *user, const char *group,
     }
     pw = getpwuid(who->uid);
     /* By the name given where there is one: several can share a uid. */
-    return pw ? find_groups(p, user[0] == '#' ? pw->pw_name : user, who)
-              : NULL;
+    return pw ? find_groups(p, user[0] == '#' ? pw->pw_name : user, who) : NULL;
 }

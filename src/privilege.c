@@ -219,7 +219,8 @@ static bool groups_are(const struct ps_kernel *k, const struct ps_identity *who)
     int n = k->getgroups(PS_GROUPS_MAX, have);
 
     return n >= 0 && (size_t)n == who->ngroups
-           && (n == 0 || memcmp(have, who->groups, (size_t)n * sizeof(*have)) == 0);
+           && (n == 0
+               || memcmp(have, who->groups, (size_t)n * sizeof(*have)) == 0);
 }
 
 static struct ps_outcome become(const struct ps_kernel *k,

@@ -1,8 +1,8 @@
 /*
  * privilege - the one part that changes who a thread or process is
  *
- * Nothing outside privilege.c calls setuid(2) or any of its relatives,
- * setgroups(2) or capset(2); `make lint` looks for strays. A second place
+ * Nothing outside privilege.c calls setuid or any of its relatives, setgroups
+ * or capset; `make lint` looks for strays. A second place
  * would be one that the next auditor does not read.
  *
  * Knows no httpd header, so that t/ links it directly. Nothing here logs:
@@ -58,19 +58,19 @@ extern const struct ps_kernel ps_kernel;
 enum ps_step
 {
     PS_STEP_NONE,
-    PS_STEP_KEEPCAPS,   /* keep capabilities over the server's own setuid */
-    PS_STEP_NARROW,     /* give up all but SETUID and SETGID */
-    PS_STEP_AMBIENT,    /* clear the ambient set */
-    PS_STEP_DUMPABLE,   /* make, or find, the process non-dumpable */
-    PS_STEP_RAISE,      /* make SETUID and SETGID effective in this thread */
-    PS_STEP_GROUPS,     /* supplementary groups */
-    PS_STEP_GID,        /* real, effective and saved gid */
-    PS_STEP_UID,        /* real, effective and saved uid */
-    PS_STEP_CLEAR,      /* clear every capability */
-    PS_STEP_READ_IDS,   /* read back: ids are not those asked for */
+    PS_STEP_KEEPCAPS,    /* keep capabilities over the server's own setuid */
+    PS_STEP_NARROW,      /* give up all but SETUID and SETGID */
+    PS_STEP_AMBIENT,     /* clear the ambient set */
+    PS_STEP_DUMPABLE,    /* make, or find, the process non-dumpable */
+    PS_STEP_RAISE,       /* make SETUID and SETGID effective in this thread */
+    PS_STEP_GROUPS,      /* supplementary groups */
+    PS_STEP_GID,         /* real, effective and saved gid */
+    PS_STEP_UID,         /* real, effective and saved uid */
+    PS_STEP_CLEAR,       /* clear every capability */
+    PS_STEP_READ_IDS,    /* read back: ids are not those asked for */
     PS_STEP_READ_GROUPS, /* read back: groups are not those asked for */
-    PS_STEP_READ_CAPS,  /* read back: capabilities are not as asked for */
-    PS_STEP_RETURN      /* the way back was open */
+    PS_STEP_READ_CAPS,   /* read back: capabilities are not as asked for */
+    PS_STEP_RETURN       /* the way back was open */
 };
 
 /** What happened. err is an errno, or 0 where a call lied. */

@@ -43,7 +43,7 @@ static bool thread_is_servers(request_rec *r)
     }
     ap_log_rerror(APLOG_MARK, APLOG_CRIT, 0, r,
                   PS_TAG_IDENTITY "%s: not served: the thread does not have "
-                  "the server's identity",
+                                  "the server's identity",
                   r->uri);
     return false;
 }
@@ -76,13 +76,13 @@ static void log_path(request_rec *r, int level, const struct ps_verdict *v,
 {
     const struct ps_component *c = &path->component[v->component];
 
-    ap_log_rerror(APLOG_MARK, level, 0, r,
-                  PS_TAG_PATH "%s: refused: path not trusted for uid %u, gid "
-                  "%u: component %" APR_SIZE_T_FMT " '%s' (uid %u, gid %u, "
-                  "mode %04o) %s",
-                  r->filename, v->uid, v->gid, v->component, c->name, c->uid,
-                  c->gid, (unsigned)(c->mode & 07777),
-                  distrust_text(v->distrust));
+    ap_log_rerror(
+        APLOG_MARK, level, 0, r,
+        PS_TAG_PATH "%s: refused: path not trusted for uid %u, gid "
+                    "%u: component %" APR_SIZE_T_FMT " '%s' (uid %u, gid %u, "
+                    "mode %04o) %s",
+        r->filename, v->uid, v->gid, v->component, c->name, c->uid, c->gid,
+        (unsigned)(c->mode & 07777), distrust_text(v->distrust));
 }
 
 static void log_refusal(const struct matter *m, int level,
@@ -94,24 +94,23 @@ static void log_refusal(const struct matter *m, int level,
     case PS_REASON_ROOT:
         ap_log_rerror(APLOG_MARK, level, 0, r,
                       PS_TAG_ROOT "%s: refused: uid %u, gid %u: root is no "
-                      "tenant",
+                                  "tenant",
                       r->filename, v->uid, v->gid);
         break;
     case PS_REASON_MINIMUM:
         ap_log_rerror(APLOG_MARK, level, 0, r,
                       PS_TAG_MINIMUM "%s: refused: uid %u, gid %u: below the "
-                      "minimum of %u, %u",
+                                     "minimum of %u, %u",
                       r->filename, v->uid, v->gid, m->rules.min_uid,
                       m->rules.min_gid);
         break;
     case PS_REASON_SUEXEC:
         ap_log_rerror(APLOG_MARK, level, 0, r,
                       PS_TAG_SUEXEC "%s: refused: owned by uid %u, gid %u, "
-                      "not by those of SuexecUserGroup (%s)",
+                                    "not by those of SuexecUserGroup (%s)",
                       r->filename, m->facts.owner, m->facts.group,
                       m->facts.suexec_known
-                          ? apr_psprintf(r->pool, "%u, %u",
-                                         m->facts.suexec_uid,
+                          ? apr_psprintf(r->pool, "%u, %u", m->facts.suexec_uid,
                                          m->facts.suexec_gid)
                           : "none");
         break;
@@ -198,7 +197,7 @@ static int look_at_path(struct matter *m)
     if (m->facts.exists && !is_what_httpd_saw(r, &m->path.end)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       PS_TAG_CHANGED "%s: refused: it is not the file that "
-                      "httpd found any more",
+                                     "httpd found any more",
                       r->filename);
         return turn_away(r, HTTP_FORBIDDEN);
     }
@@ -210,8 +209,8 @@ static int look_at_path(struct matter *m)
      * Filter names count as the operator's where root owns the file and the
      * path rule is to hold: the rule is what keeps .htaccess files out.
      */
-    m->facts.reads_only = ps_reads_only(
-        r, m->facts.owner == 0 && m->rules.trusted_path);
+    m->facts.reads_only =
+        ps_reads_only(r, m->facts.owner == 0 && m->rules.trusted_path);
     return OK;
 }
 
@@ -245,7 +244,7 @@ static bool reaches_cgid(request_rec *r)
     }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                   PS_TAG_CGID "%s: not run: mod_cgid would run it as the "
-                  "server's user; load mod_cgi instead",
+                              "server's user; load mod_cgi instead",
                   r->filename);
     return true;
 }

@@ -25,14 +25,14 @@ enum ps_switch
 /** Directives that also stand in <Directory>, <Location> and <Files>. */
 struct ps_dir_settings
 {
-    enum ps_switch all;            /* PSExAll */
-    enum ps_switch pinned;         /* PSUserGroup stands in this place, which
-                                      covers all, unless PSExAll stands in it
-                                      too; On or unset */
-    enum ps_switch cgi;            /* PSExCGI */
-    enum ps_switch check_suexec;   /* PSCheckSuexecids */
-    enum ps_switch trusted_path;   /* PSTrustedPath */
-    enum ps_switch keep_open_file; /* PSKeepOpenFile */
+    enum ps_switch all;             /* PSExAll */
+    enum ps_switch pinned;          /* PSUserGroup stands in this place, which
+                                       covers all, unless PSExAll stands in it
+                                       too; On or unset */
+    enum ps_switch cgi;             /* PSExCGI */
+    enum ps_switch check_suexec;    /* PSCheckSuexecids */
+    enum ps_switch trusted_path;    /* PSTrustedPath */
+    enum ps_switch keep_open_file;  /* PSKeepOpenFile */
     apr_array_header_t *extensions; /* PSExtensions; char *, NULL: unset */
     apr_array_header_t *handlers;   /* PSHandlers; the same */
     apr_array_header_t *ignored;    /* PSIgnoreExtensions; the same */
@@ -58,7 +58,7 @@ struct ps_host_settings
     uid_t min_uid;
     gid_t min_gid;
 
-    bool default_set; /* PSDefaultUidGid */
+    bool default_set;                  /* PSDefaultUidGid */
     struct ps_identity default_tenant; /* without groups: owner mode */
 
     enum ps_switch root_enable;      /* PSRootEnable */

@@ -69,13 +69,15 @@ static const char *tenant_error(apr_pool_t *p,
         return NULL;
     }
     if (v.reason == PS_REASON_ROOT) {
-        return apr_psprintf(p, "PSUserGroup %s %s is root (uid %u, gid %u); "
-                               "name another user, or PSRootEnable On",
+        return apr_psprintf(p,
+                            "PSUserGroup %s %s is root (uid %u, gid %u); "
+                            "name another user, or PSRootEnable On",
                             host->user, host->group, v.uid, v.gid);
     }
-    return apr_psprintf(p, "PSUserGroup %s %s (uid %u, gid %u) is below "
-                           "PSMinUidGid %u %u; name another user, or lower "
-                           "the minimum for this host",
+    return apr_psprintf(p,
+                        "PSUserGroup %s %s (uid %u, gid %u) is below "
+                        "PSMinUidGid %u %u; name another user, or lower "
+                        "the minimum for this host",
                         host->user, host->group, v.uid, v.gid, host->min_uid,
                         host->min_gid);
 }
@@ -93,11 +95,11 @@ static const char *host_error(apr_pool_t *p,
             return wrong;
         }
         /* Ascending, so that gid 0 can only be the first. */
-        if (t->ngroups > 0 && t->groups[0] == 0
-            && host->root_enable != PS_ON) {
-            return apr_psprintf(p, "PSUserGroup %s %s: the user is in group "
-                                   "0; take it out of that, or PSRootEnable "
-                                   "On",
+        if (t->ngroups > 0 && t->groups[0] == 0 && host->root_enable != PS_ON) {
+            return apr_psprintf(p,
+                                "PSUserGroup %s %s: the user is in group "
+                                "0; take it out of that, or PSRootEnable "
+                                "On",
                                 host->user, host->group);
         }
     }
@@ -125,7 +127,8 @@ static int check_errors(apr_pool_t *ptemp, server_rec *first)
         }
         if (is_loaded("mod_cgid.c") && ps_survey_host(s).reaches_cgi) {
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                         PS_TAG_CONF_CGID "%s: mod_cgid is loaded, which "
+                         PS_TAG_CONF_CGID
+                         "%s: mod_cgid is loaded, which "
                          "runs scripts as the server's user from a process "
                          "of its own, and covered requests would reach it; "
                          "load mod_cgi instead (Debian: a2dismod cgid, then "
@@ -145,21 +148,26 @@ static void warn_tenant(apr_pool_t *p, server_rec *s,
     uid_t server = ap_unixd_config.user_id;
 
     if (host->root_enable == PS_ON) {
-        warn(s, apr_psprintf(p, PS_TAG_WARN_ROOT "%s: PSRootEnable On: a "
-                                "script of root's runs as root",
+        warn(s, apr_psprintf(p,
+                             PS_TAG_WARN_ROOT "%s: PSRootEnable On: a "
+                                              "script of root's runs as root",
                              ps_host_name(p, s)));
     }
     if (host->cap_dac_override == PS_ON) {
-        warn(s, apr_psprintf(p, PS_TAG_WARN_DAC "%s: PSCapDacOverride has no "
-                                "effect any more; to serve closed homes, pin "
-                                "the host with PSUserGroup",
+        warn(s, apr_psprintf(p,
+                             PS_TAG_WARN_DAC
+                             "%s: PSCapDacOverride has no "
+                             "effect any more; to serve closed homes, pin "
+                             "the host with PSUserGroup",
                              ps_host_name(p, s)));
     }
     if ((host->tenancy == PS_TENANCY_PINNED && host->tenant.uid == server)
         || (host->default_set && host->default_tenant.uid == server)) {
-        warn(s, apr_psprintf(p, PS_TAG_WARN_SERVER_USER "%s: a tenant is the "
-                                "server's own user: its scripts can signal "
-                                "httpd's processes and read its files",
+        warn(s, apr_psprintf(p,
+                             PS_TAG_WARN_SERVER_USER
+                             "%s: a tenant is the "
+                             "server's own user: its scripts can signal "
+                             "httpd's processes and read its files",
                              ps_host_name(p, s)));
     }
 }
@@ -168,17 +176,21 @@ static void warn_coverage(apr_pool_t *p, server_rec *s,
                           const struct ps_survey *host)
 {
     if (host->covers_some && !host->covers_all && host->htaccess_handler) {
-        warn(s, apr_psprintf(p, PS_TAG_WARN_UNCOVERED "%s: only some content "
-                                "is covered, and AllowOverride lets a "
-                                ".htaccess make a script of any other, which "
-                                "then runs as the server's user; PSExAll On "
-                                "covers all",
+        warn(s, apr_psprintf(p,
+                             PS_TAG_WARN_UNCOVERED
+                             "%s: only some content "
+                             "is covered, and AllowOverride lets a "
+                             ".htaccess make a script of any other, which "
+                             "then runs as the server's user; PSExAll On "
+                             "covers all",
                              ps_host_name(p, s)));
     }
     if (host->checks_suexec && !ap_unixd_config.suexec_enabled) {
-        warn(s, apr_psprintf(p, PS_TAG_WARN_SUEXEC "%s: PSCheckSuexecids On, "
-                                "but suexec is not in use, so SuexecUserGroup "
-                                "says nothing and all is refused",
+        warn(s, apr_psprintf(p,
+                             PS_TAG_WARN_SUEXEC
+                             "%s: PSCheckSuexecids On, "
+                             "but suexec is not in use, so SuexecUserGroup "
+                             "says nothing and all is refused",
                              ps_host_name(p, s)));
     }
 }
@@ -187,27 +199,30 @@ static void warn_coverage(apr_pool_t *p, server_rec *s,
 static void warn_server(server_rec *s, bool htaccess)
 {
     if (htaccess && is_loaded("mod_lua.c")) {
-        warn(s, PS_TAG_WARN_LUA "mod_lua is loaded, and AllowOverride lets a "
-                "tenant's .htaccess say LuaHook..., LuaScope or "
-                "LuaMapHandler: that code runs inside the server, beside the "
-                "capability to become any tenant; unload mod_lua, or "
-                "AllowOverride None and AllowOverrideList");
+        warn(s, PS_TAG_WARN_LUA
+             "mod_lua is loaded, and AllowOverride lets a "
+             "tenant's .htaccess say LuaHook..., LuaScope or "
+             "LuaMapHandler: that code runs inside the server, beside the "
+             "capability to become any tenant; unload mod_lua, or "
+             "AllowOverride None and AllowOverrideList");
     }
     if (is_loaded("mod_fcgid.c")) {
-        warn(s, PS_TAG_WARN_FCGID "mod_fcgid runs its programs from a process "
-                "of its own, as the server's user or through suexec: what "
-                "its handler takes is not covered");
+        warn(s, PS_TAG_WARN_FCGID
+             "mod_fcgid runs its programs from a process "
+             "of its own, as the server's user or through suexec: what "
+             "its handler takes is not covered");
     }
 #ifdef AP_MPMQ_IS_THREADED
     if (ap_thread_stacksize != 0 && ap_thread_stacksize < 512 * 1024) {
-        warn(s, PS_TAG_WARN_STACK "ThreadStackSize is below 524288: a "
-                "tenant's thread runs on what the waiting thread leaves of "
-                "it, and is refused below 128 KB");
+        warn(s, PS_TAG_WARN_STACK
+             "ThreadStackSize is below 524288: a "
+             "tenant's thread runs on what the waiting thread leaves of "
+             "it, and is refused below 128 KB");
     }
 #endif
     if (ap_coredumpdir_configured) {
         warn(s, PS_TAG_WARN_CORE "CoreDumpDirectory has no effect: a dumpable "
-                "httpd would open its memory to every tenant");
+                                 "httpd would open its memory to every tenant");
     }
 }
 
@@ -258,19 +273,22 @@ static bool dumps_are_open(apr_pool_t *p)
 static const char *system_error(apr_pool_t *p)
 {
     if (geteuid() != 0) {
-        return PS_TAG_CONF_NOT_ROOT "requests are covered, but httpd was not "
-               "started as root and cannot become any tenant; start it as "
-               "root, with User and Group";
+        return PS_TAG_CONF_NOT_ROOT
+            "requests are covered, but httpd was not "
+            "started as root and cannot become any tenant; start it as "
+            "root, with User and Group";
     }
     if (!ps_may_switch()) {
-        return PS_TAG_CONF_NO_CAPS "requests are covered, but this root has "
-               "no CAP_SETUID or no CAP_SETGID; give the container or "
-               "service both";
+        return PS_TAG_CONF_NO_CAPS
+            "requests are covered, but this root has "
+            "no CAP_SETUID or no CAP_SETGID; give the container or "
+            "service both";
     }
     if (dumps_are_open(p)) {
-        return PS_TAG_CONF_DUMPABLE "fs.suid_dumpable is 1, which opens "
-               "httpd's memory to every tenant; sysctl fs.suid_dumpable=0 "
-               "(or 2)";
+        return PS_TAG_CONF_DUMPABLE
+            "fs.suid_dumpable is 1, which opens "
+            "httpd's memory to every tenant; sysctl fs.suid_dumpable=0 "
+            "(or 2)";
     }
     return NULL;
 }

@@ -79,7 +79,8 @@ static void survey_place(struct ps_survey *out, const ap_conf_vector_t *place)
 struct ps_survey ps_survey_host(server_rec *s)
 {
     struct ps_survey out = {.covers = false};
-    const core_server_config *core = ap_get_core_module_config(s->module_config);
+    const core_server_config *core =
+        ap_get_core_module_config(s->module_config);
 
     survey_place(&out, s->lookup_defaults);
     survey_all(&out, core->sec_dir);

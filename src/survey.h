@@ -24,7 +24,8 @@ struct ps_survey
     unsigned sections;     /* sections that change what is covered */
 };
 
-/** Survey the host `s`, whose own settings are merged with the main server's. */
+/** Survey the host `s`, whose own settings are merged with the main server's.
+ */
 struct ps_survey ps_survey_host(server_rec *s);
 
 /** Whether any host of the list covers anything. */

@@ -15,21 +15,24 @@
 APLOG_USE_MODULE(process_security);
 
 /* A request was refused: 403 */
-#define PS_TAG_ROOT "PS0101: "       /* uid or gid 0 */
-#define PS_TAG_MINIMUM "PS0102: "    /* below PSMinUidGid */
-#define PS_TAG_SUEXEC "PS0103: "     /* PSCheckSuexecids */
-#define PS_TAG_PATH "PS0104: "       /* the path rule */
-#define PS_TAG_UNSEEN "PS0105: "     /* the path could not be looked at */
-#define PS_TAG_CHANGED "PS0106: "    /* not the file decided on any more */
-#define PS_TAG_UNREACHED "PS0107: "  /* the tenant cannot reach the file */
+#define PS_TAG_ROOT "PS0101: "        /* uid or gid 0 */
+#define PS_TAG_MINIMUM "PS0102: "     /* below PSMinUidGid */
+#define PS_TAG_SUEXEC "PS0103: "      /* PSCheckSuexecids */
+#define PS_TAG_PATH "PS0104: "        /* the path rule */
+#define PS_TAG_UNSEEN "PS0105: "      /* the path could not be looked at */
+#define PS_TAG_CHANGED "PS0106: "     /* not the file decided on any more */
+#define PS_TAG_UNREACHED "PS0107: "   /* the tenant cannot reach the file */
 #define PS_TAG_TWO_TENANTS "PS0108: " /* redirected to another's file */
 
 /* A request failed: 500 */
-#define PS_TAG_DROP "PS0201: "      /* the drop failed */
-#define PS_TAG_THREAD "PS0202: "    /* no thread could be started */
-#define PS_TAG_CGID "PS0203: "      /* mod_cgid would run it as the server */
-#define PS_TAG_IDENTITY "PS0204: "  /* a worker without the server's identity */
-#define PS_TAG_LEFT_OVER "PS0205: " /* a request's end could not be a tenant's */
+#define PS_TAG_DROP "PS0201: "   /* the drop failed */
+#define PS_TAG_THREAD "PS0202: " /* no thread could be started */
+#define PS_TAG_CGID "PS0203: "   /* mod_cgid would run it as the server */
+#define PS_TAG_IDENTITY                                                        \
+    "PS0204: " /* a worker without the server's identity                       \
+                */
+#define PS_TAG_LEFT_OVER                                                       \
+    "PS0205: " /* a request's end could not be a tenant's */
 
 /* A child could not start */
 #define PS_TAG_CHILD "PS0301: "

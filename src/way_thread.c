@@ -44,7 +44,7 @@ static void log_failure(const struct ps_errand_result *result,
     if (result->start_err != 0) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, result->start_err, r,
                       PS_TAG_THREAD "%s: not run: no thread for uid %u, gid "
-                      "%u could be started",
+                                    "%u could be started",
                       r->filename, who->uid, who->gid);
         return;
     }
@@ -62,7 +62,8 @@ static void clear_pool(void *pool)
 static void end_process(server_rec *s, const struct ps_identity *who, int err)
 {
     ap_log_error(APLOG_MARK, APLOG_CRIT, err, s,
-                 PS_TAG_LEFT_OVER "what a request of uid %u, gid %u left "
+                 PS_TAG_LEFT_OVER
+                 "what a request of uid %u, gid %u left "
                  "behind cannot be cleared as that tenant: this process ends",
                  who->uid, who->gid);
     _exit(APEXIT_CHILDSICK);
@@ -116,8 +117,8 @@ static bool register_remains(request_rec *r, const struct ps_identity *who)
         return same_identity(&((struct remains *)found)->who, who);
     }
     remains = apr_palloc(r->pool, sizeof(*remains));
-    *remains = (struct remains){
-        .who = *who, .pool = r->pool, .server = r->server};
+    *remains =
+        (struct remains){.who = *who, .pool = r->pool, .server = r->server};
     apr_pool_userdata_setn(remains, REMAINS_KEY, NULL, r->pool);
     apr_pool_pre_cleanup_register(r->pool, remains, empty_as_tenant);
     return true;
@@ -151,14 +152,15 @@ static int open_decided(request_rec *r, const struct ps_plan *plan, int *fd)
         }
         ap_log_rerror(APLOG_MARK, APLOG_ERR, err, r,
                       PS_TAG_UNREACHED "%s: not run: uid %u, gid %u cannot "
-                      "reach it",
+                                       "reach it",
                       r->filename, plan->who.uid, plan->who.gid);
         return HTTP_FORBIDDEN;
     }
     if (plan->verify && !ps_same_file(&now, &plan->file)) {
         close(*fd);
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      PS_TAG_CHANGED "%s: not run: it is not the file decided "
+                      PS_TAG_CHANGED
+                      "%s: not run: it is not the file decided "
                       "on any more (owner now %u, decided for %u)",
                       r->filename, now.st_uid, plan->file.st_uid);
         return HTTP_FORBIDDEN;
@@ -212,7 +214,8 @@ int ps_way_thread(request_rec *r, const struct ps_plan *plan)
 
     if (!plan->reads_only && !register_remains(r, &plan->who)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      PS_TAG_TWO_TENANTS "%s: refused: the request was "
+                      PS_TAG_TWO_TENANTS
+                      "%s: refused: the request was "
                       "another tenant's before it was redirected to uid %u, "
                       "gid %u",
                       r->filename, plan->who.uid, plan->who.gid);

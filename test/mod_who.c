@@ -38,9 +38,9 @@ static const char *read_file(apr_pool_t *p, const char *path)
 /* "Uid: 1 1 1 1; Gid: ...; Groups: ...; CapPrm: ...; ..." on one line */
 static char *who(apr_pool_t *p)
 {
-    static const char *const wanted[] = {"Uid:",    "Gid:",    "Groups:",
-                                         "CapInh:", "CapPrm:", "CapEff:",
-                                         "CapAmb:", NULL};
+    static const char *const wanted[] = {
+        "Uid:",    "Gid:",    "Groups:", "CapInh:",
+        "CapPrm:", "CapEff:", "CapAmb:", NULL};
     char *text = apr_pstrdup(p, read_file(p, "/proc/thread-self/status"));
     char *state;
     char *out = "";
@@ -74,9 +74,11 @@ static void print_threads(request_rec *r)
 
     while (tasks && (e = readdir(tasks))) {
         if (e->d_name[0] != '.') {
-            ap_rprintf(r, "thread %s\n%s", e->d_name,
-                       read_file(r->pool, apr_psprintf(
-                           r->pool, "/proc/self/task/%s/status", e->d_name)));
+            ap_rprintf(
+                r, "thread %s\n%s", e->d_name,
+                read_file(r->pool,
+                          apr_psprintf(r->pool, "/proc/self/task/%s/status",
+                                       e->d_name)));
         }
     }
     if (tasks) {
@@ -151,8 +153,7 @@ static const char *set_note(cmd_parms *cmd, void *dir, const char *path)
 static const command_rec directives[] = {
     AP_INIT_TAKE1("WhoNote", set_note, NULL, RSRC_CONF,
                   "file for what a clean-up has to say"),
-    {NULL}
-};
+    {NULL}};
 
 static void hooks(apr_pool_t *p)
 {
@@ -163,13 +164,7 @@ static void hooks(apr_pool_t *p)
 }
 
 AP_DECLARE_MODULE(who) = {
-    STANDARD20_MODULE_STUFF,
-    NULL,
-    NULL,
-    create,
-    NULL,
-    directives,
-    hooks,
+    STANDARD20_MODULE_STUFF, NULL, NULL, create, NULL, directives, hooks,
 #if defined(AP_MODULE_FLAG_NONE)
     AP_MODULE_FLAG_NONE
 #endif

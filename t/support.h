@@ -1,0 +1,76 @@
+/*
+ * support - what several suites need: ids, what the kernel says of a thread,
+ * and checks that only root can run
+ */
+#ifndef PS_SUPPORT_H
+#define PS_SUPPORT_H
+
+#include <check.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+
+/** Ids that no machine's user database is expected to have. */
+enum
+{
+    SERVER = 30001,
+    TENANT = 30002,
+    GROUP_A = 30003,
+    GROUP_B = 30004,
+    STRANGER = 30005
+};
+
+/** Bits of CAP_SETGID and CAP_SETUID, as /proc shows them. */
+#define SWITCHING 0xc0ULL
+
+/** A thread, as its /proc/.../status shows it. */
+struct status
+{
+    unsigned uid[4]; /* real, effective, saved, file-system */
+    unsigned gid[4];
+    size_t ngroups;
+    unsigned groups[16];
+    unsigned long long inheritable, permitted, effective, ambient;
+    unsigned long rss_kb;
+};
+
+/** Read a status file. False where a line is missing or not understood. */
+bool read_status(const char *path, struct status *out);
+
+/** Assert that the calling thread's status can be read, and return it. */
+struct status my_status(void);
+
+/** Whether all four ids and the groups are those of one identity. */
+bool status_is(const struct status *status, unsigned uid, unsigned gid,
+               size_t ngroups, const unsigned *groups);
+
+/** How many entries a folder has, "." and ".." left out; 0 on failure. */
+size_t count_entries(const char *folder);
+
+/** Descriptors that this process has open. */
+size_t count_descriptors(void);
+
+/**
+ * What an httpd child does as root: keep capabilities, then take the ids of
+ * the server, {SERVER} as groups included. Raw calls, and asserted.
+ */
+void become_server(void);
+
+/** The same, and ps_narrow(): where a child stands when it serves. */
+void become_narrow_server(void);
+
+/** Raw setresuid(2) for the calling thread; 0, or the errno. */
+int change_uid(uid_t uid);
+
+/**
+ * Add a check of so many rows that needs root. Without root it is skipped,
+ * or, with PS_MUST_RUN=1, added all the same, and fails.
+ */
+void add_as_root(TCase *tc, const TTest *test, size_t rows);
+
+/** Say how many checks were skipped, and why; nothing where none was. */
+void report_skipped(void);
+
+#endif /* PS_SUPPORT_H */
