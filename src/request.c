@@ -122,15 +122,15 @@ static void log_refusal(const struct matter *m, int level,
     }
 }
 
-/* What is not there stays 404, where nothing but a file was asked for. */
-static bool only_missing(const struct matter *m)
-{
-    return !m->facts.exists && ps_reads_only(m->r, false);
-}
-
+/*
+ * What is not there stays 404, and is no event: nothing could be served. A
+ * method that could create it is refused, as for a file.
+ */
 static int refuse(const struct matter *m, const struct ps_verdict *v)
 {
-    bool missing = only_missing(m);
+    bool missing =
+        !m->facts.exists
+        && (m->r->method_number == M_GET || m->r->method_number == M_POST);
 
     log_refusal(m, missing ? APLOG_INFO : APLOG_ERR, v);
     return turn_away(m->r, missing ? HTTP_NOT_FOUND : HTTP_FORBIDDEN);
@@ -173,7 +173,7 @@ static bool is_what_httpd_saw(const request_rec *r, const struct stat *st)
 
 static int unseen(request_rec *r, int err)
 {
-    if (err == ENOENT && ps_exists(r)) {
+    if (err == ENOENT || err == ENOTDIR) {
         return turn_away(r, HTTP_NOT_FOUND); /* gone since httpd looked */
     }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, err, r,

@@ -346,11 +346,23 @@ DocumentRoot {self.run}
 
     def unexpected_lines(self):
         """Log lines of level warn and above that the case did not name."""
-        loud = re.compile(r"\[[\w-]*:(warn|error|crit|alert|emerg)\]")
         lines = (getattr(self, "said", "") + self.log()).splitlines()
-        return [line for line in lines
-                if (loud.search(line) or "exit signal" in line)
+        return [line for line in lines if is_loud(line)
                 and not any(e in line for e in self.expect)]
+
+    @contextlib.contextmanager
+    def expecting(self, *texts):
+        """Of the loud lines that come meanwhile, each holds one of `texts`,
+        and each of `texts` comes. Yields the list that they are put in."""
+        start, lines = len(self.log()), []
+        yield lines
+        log = self.log()[start:]
+        lines += [line for line in log.splitlines() if is_loud(line)]
+        strange = [n for n in lines if not any(t in n for t in texts)]
+        assert not strange, strange
+        absent = [t for t in texts if t not in log]
+        assert not absent, (absent, log)
+        self.expect += lines
 
     def missing_lines(self):
         text = getattr(self, "said", "") + self.log()
@@ -382,6 +394,24 @@ DocumentRoot {self.run}
         if connection is None:
             c.close()
         return answer
+
+
+def is_loud(line):
+    """Whether a log line is of level warn or above, or tells of a crash."""
+    return (re.search(r"\[[\w-]*:(warn|error|crit|alert|emerg)\]", line)
+            is not None or "exit signal" in line)
+
+
+@contextlib.contextmanager
+def shared(mpm, config, keep=False, **kwargs):
+    """One server for many cases, as the body of a fixture of wider scope;
+    config is a function of the folder. Its log is checked at the end."""
+    folder = new_folder()
+    make_homes(folder)
+    with Httpd(folder, mpm, config(folder), **kwargs) as httpd:
+        yield httpd
+    if not keep:
+        shutil.rmtree(folder)
 
 
 def is_zombie(pid):
