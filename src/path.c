@@ -132,12 +132,18 @@ static int walk_all(struct walk *w)
     char name[NAME_MAX + 1];
     int err = restart_at_root(w);
 
-    errno = 0;
-    while (err == 0 && next_name(w, name)) {
-        err = step(w, name);
+    while (err == 0) {
+        /* "file/" and "file/." are no names of a file. */
+        if (w->rest[0] == '/' && !S_ISDIR(w->out->end.st_mode)) {
+            return ENOTDIR;
+        }
         errno = 0;
+        if (!next_name(w, name)) {
+            return errno;
+        }
+        err = step(w, name);
     }
-    return err ? err : errno;
+    return err;
 }
 
 int ps_walk(const char *path, bool follow, struct ps_path *out)

@@ -173,26 +173,41 @@ struct ps_outcome ps_keep_capabilities(const struct ps_kernel *k)
     return succeeded;
 }
 
+/* Sets a flag of prctl(2) to 0, and looks whether it is. */
+static struct ps_outcome clear_flag(const struct ps_kernel *k, int set, int get,
+                                    enum ps_step step)
+{
+    int is;
+
+    if (k->prctl(set, 0) != 0) {
+        return failed(step, errno);
+    }
+    is = k->prctl(get, 0);
+    return is == 0 ? succeeded : failed(step, is < 0 ? errno : 0);
+}
+
 struct ps_outcome ps_narrow(const struct ps_kernel *k)
 {
+    struct ps_outcome outcome;
+
     if (set_caps(k, switching, 0) != 0) {
         return failed(PS_STEP_NARROW, errno);
     }
     if (k->prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL) != 0) {
         return failed(PS_STEP_AMBIENT, errno);
     }
-    if (k->prctl(PR_SET_KEEPCAPS, 0) != 0
-        || k->prctl(PR_GET_KEEPCAPS, 0) != 0) {
-        return failed(PS_STEP_KEEPCAPS, errno);
+    outcome = clear_flag(k, PR_SET_KEEPCAPS, PR_GET_KEEPCAPS, PS_STEP_KEEPCAPS);
+    if (outcome.step != PS_STEP_NONE) {
+        return outcome;
     }
     /*
      * A dumpable httpd lets a process of tenant T ptrace T's thread inside of
      * it, and through that the memory of the capable thread beside it.
      * mod_unixd makes it dumpable where CoreDumpDirectory is set.
      */
-    if (k->prctl(PR_SET_DUMPABLE, 0) != 0
-        || k->prctl(PR_GET_DUMPABLE, 0) != 0) {
-        return failed(PS_STEP_DUMPABLE, errno);
+    outcome = clear_flag(k, PR_SET_DUMPABLE, PR_GET_DUMPABLE, PS_STEP_DUMPABLE);
+    if (outcome.step != PS_STEP_NONE) {
+        return outcome;
     }
     if (!caps_are(k, true)) {
         return failed(PS_STEP_READ_CAPS, 0);
@@ -226,6 +241,8 @@ static bool groups_are(const struct ps_kernel *k, const struct ps_identity *who)
 static struct ps_outcome become(const struct ps_kernel *k,
                                 const struct ps_identity *who)
 {
+    int dumpable;
+
     if (set_caps(k, switching, switching) != 0) {
         return failed(PS_STEP_RAISE, errno);
     }
@@ -240,13 +257,16 @@ static struct ps_outcome become(const struct ps_kernel *k,
     }
     /*
      * The change of uid sets the process's dumpable flag to what
-     * fs.suid_dumpable says; 1 would open its memory to the tenant. Checked
-     * while the capabilities still keep ptrace(2) out, and closed again for
-     * the threads beside this one.
+     * fs.suid_dumpable says; 1 would open its memory to the tenant (2 lets
+     * root alone in). Checked while the capabilities still keep ptrace(2)
+     * out, and closed again for the threads beside this one.
      */
-    if (k->prctl(PR_GET_DUMPABLE, 0) == 1) {
+    dumpable = k->prctl(PR_GET_DUMPABLE, 0);
+    if (dumpable != 0 && dumpable != 2) {
+        int err = dumpable < 0 ? errno : 0;
+
         k->prctl(PR_SET_DUMPABLE, 0);
-        return failed(PS_STEP_DUMPABLE, 0);
+        return failed(PS_STEP_DUMPABLE, err);
     }
     if (set_caps(k, 0, 0) != 0) {
         return failed(PS_STEP_CLEAR, errno);

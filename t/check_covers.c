@@ -15,13 +15,34 @@ struct said
     const char *extensions, *handlers, *ignored;
 };
 
-#define PHP {PS_OFF, PS_OFF, ".php", NULL, NULL}
-#define TWO {PS_OFF, PS_OFF, ".php .tar.gz", NULL, NULL}
-#define HANDLER {PS_OFF, PS_OFF, NULL, "lua-script php-script", NULL}
-#define CGI {PS_OFF, PS_ON, NULL, NULL, NULL}
-#define ALL {PS_ON, PS_OFF, NULL, NULL, NULL}
-#define NOT_CSS {PS_ON, PS_OFF, NULL, NULL, ".css .JS"}
-#define NOTHING {PS_OFF, PS_OFF, NULL, NULL, NULL}
+#define PHP                                                                    \
+    {                                                                          \
+        PS_OFF, PS_OFF, ".php", NULL, NULL                                     \
+    }
+#define TWO                                                                    \
+    {                                                                          \
+        PS_OFF, PS_OFF, ".php .tar.gz", NULL, NULL                             \
+    }
+#define HANDLER                                                                \
+    {                                                                          \
+        PS_OFF, PS_OFF, NULL, "lua-script php-script", NULL                    \
+    }
+#define CGI                                                                    \
+    {                                                                          \
+        PS_OFF, PS_ON, NULL, NULL, NULL                                        \
+    }
+#define ALL                                                                    \
+    {                                                                          \
+        PS_ON, PS_OFF, NULL, NULL, NULL                                        \
+    }
+#define NOT_CSS                                                                \
+    {                                                                          \
+        PS_ON, PS_OFF, NULL, NULL, ".css .JS"                                  \
+    }
+#define NOTHING                                                                \
+    {                                                                          \
+        PS_OFF, PS_OFF, NULL, NULL, NULL                                       \
+    }
 
 static const struct row
 {
@@ -50,6 +71,7 @@ static const struct row
     {"the name is the extension", PHP, {.name = "/w/.php"}, true},
     {"the name without its dot", PHP, {.name = "/w/php"}, false},
     {"a folder has the extension", PHP, {.name = "/w/x.php/y.html"}, false},
+    {"a folder has it before a dot", PHP, {.name = "/w.php.d/x.html"}, false},
     {"a folder has dots", PHP, {.name = "/w.php.d/v1.2/x.php"}, true},
     {"a folder's name, all of it", PHP, {.name = "/x.php/"}, false},
     {"a name without a folder", PHP, {.name = "x.php"}, true},
@@ -58,10 +80,7 @@ static const struct row
     {"half of the second", TWO, {.name = "/w/x.gz"}, false},
     {"the second, taken apart", TWO, {.name = "/w/x.tar.en.gz"}, false},
 
-    {"the handler",
-     HANDLER,
-     {.name = "/w/x", .handler = "php-script"},
-     true},
+    {"the handler", HANDLER, {.name = "/w/x", .handler = "php-script"}, true},
     {"the handler in upper case",
      HANDLER,
      {.name = "/w/x", .handler = "PHP-Script"},

@@ -115,6 +115,23 @@ START_TEST(switches)
 }
 END_TEST
 
+/* A record as httpd gets it says nothing, whatever the defaults are. */
+START_TEST(dir_create)
+{
+    struct ps_dir_settings *dir = ps_dir_create(pool);
+
+    ck_assert_int_eq(dir->pinned, PS_UNSET);
+    for (size_t i = 0; i < ROWS(switch_rows); i++) {
+        ck_assert_msg(switch_rows[i].of_host
+                          || *field(dir, &switch_rows[i]) == PS_UNSET,
+                      "%s", switch_rows[i].name);
+    }
+    ck_assert_ptr_null(dir->extensions);
+    ck_assert_ptr_null(dir->handlers);
+    ck_assert_ptr_null(dir->ignored);
+}
+END_TEST
+
 /* ---- a list replaces a list ---- */
 
 static const struct
@@ -265,6 +282,7 @@ Suite *settings_suite(void)
     TCase *tc = tcase_create("directory");
 
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, dir_create);
     tcase_add_loop_test(tc, switches, 0, (int)ROWS(switch_rows));
     tcase_add_loop_test(tc, lists, 0, (int)ROWS(list_rows));
     tcase_add_loop_test(tc, pinned_covers_all, 0, (int)ROWS(all_rows));

@@ -17,7 +17,8 @@ static const gid_t groups[] = {GROUP_A, GROUP_B};
     .tenant = {.uid = (u), .gid = (g), .ngroups = 2, .groups = groups}
 #define OWNER .tenancy = PS_TENANCY_OWNER
 #define MINIMUM(u, g) .minimum_set = true, .min_uid = (u), .min_gid = (g)
-#define DEFAULT(u, g) .default_set = true, .default_tenant = {.uid = u, .gid = g}
+#define DEFAULT(u, g)                                                          \
+    .default_set = true, .default_tenant = {.uid = u, .gid = g}
 #define SWITCHES_UNSET .root_enable = PS_UNSET, .cap_dac_override = PS_UNSET
 
 /* What the defaults add where nothing was said. */
@@ -123,10 +124,10 @@ START_TEST(host_merge)
     ck_assert_msg(got.minimum_set && got.min_uid == want->min_uid
                       && got.min_gid == want->min_gid,
                   "%s: minimum %u %u", row->name, got.min_uid, got.min_gid);
-    ck_assert_msg(got.default_set == want->default_set
-                      && same_tenant(&got.default_tenant,
-                                     &want->default_tenant),
-                  "%s: default tenant", row->name);
+    ck_assert_msg(
+        got.default_set == want->default_set
+            && same_tenant(&got.default_tenant, &want->default_tenant),
+        "%s: default tenant", row->name);
     ck_assert_msg(got.root_enable == want->root_enable
                       && got.cap_dac_override == want->cap_dac_override,
                   "%s: switches", row->name);

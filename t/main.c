@@ -29,10 +29,15 @@ int main(void)
     srunner_add_suite(runner, covers_suite());
     srunner_add_suite(runner, lookup_suite());
     srunner_add_suite(runner, path_suite());
+    srunner_add_suite(runner, path_limits_suite());
     srunner_add_suite(runner, stack_suite());
     srunner_add_suite(runner, privilege_faults_suite());
     srunner_add_suite(runner, privilege_kernel_suite());
+    srunner_add_suite(runner, privilege_return_suite());
+    srunner_add_suite(runner, privilege_attack_suite());
     srunner_add_suite(runner, tenant_thread_suite());
+    srunner_add_suite(runner, tenant_refused_suite());
+    srunner_add_suite(runner, tenant_signals_suite());
 
     srunner_set_fork_status(runner, CK_FORK);
     srunner_run_all(runner, CK_NORMAL);

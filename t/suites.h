@@ -16,11 +16,16 @@ Suite *decision_path_suite(void);
 Suite *decision_pinned_suite(void);
 Suite *lookup_suite(void);
 Suite *path_suite(void);
+Suite *path_limits_suite(void);
+Suite *privilege_attack_suite(void);
 Suite *privilege_faults_suite(void);
 Suite *privilege_kernel_suite(void);
+Suite *privilege_return_suite(void);
 Suite *settings_suite(void);
 Suite *settings_host_suite(void);
 Suite *stack_suite(void);
+Suite *tenant_refused_suite(void);
+Suite *tenant_signals_suite(void);
 Suite *tenant_thread_suite(void);
 
 #endif /* PS_SUITES_H */

@@ -44,7 +44,7 @@ static bool read_groups(const char *text, struct status *out)
     return false;
 }
 
-/* How many of the eight lines below this one is: 1, or 0. */
+/* How many of the nine lines below this one is: 1, or 0. */
 static int read_line(const char *line, struct status *out)
 {
     const struct
@@ -54,7 +54,8 @@ static int read_line(const char *line, struct status *out)
     } sets[] = {{"CapInh", &out->inheritable},
                 {"CapPrm", &out->permitted},
                 {"CapEff", &out->effective},
-                {"CapAmb", &out->ambient}};
+                {"CapAmb", &out->ambient},
+                {"SigBlk", &out->blocked}};
     const char *text;
 
     if ((text = after(line, "Uid"))) {
@@ -90,7 +91,7 @@ bool read_status(const char *path, struct status *out)
         found += read_line(line, out);
     }
     fclose(f);
-    return found == 8;
+    return found == 9;
 }
 
 struct status my_status(void)
@@ -137,6 +138,20 @@ size_t count_descriptors(void)
     return count_entries("/proc/self/fd");
 }
 
+size_t threads_left(void)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < 1000; i++) {
+        n = count_entries("/proc/self/task");
+        if (n == 1) {
+            break;
+        }
+        usleep(1000);
+    }
+    return n;
+}
+
 static bool is_able(void)
 {
     struct status status;
@@ -149,6 +164,15 @@ static bool is_able(void)
 int change_uid(uid_t uid)
 {
     return syscall(SYS_setresuid, uid, uid, uid) == 0 ? 0 : errno;
+}
+
+int change_caps(unsigned permitted, unsigned effective, unsigned inheritable)
+{
+    struct __user_cap_header_struct hdr = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {
+        {effective, permitted, inheritable}};
+
+    return (int)syscall(SYS_capset, &hdr, data);
 }
 
 void become_server(void)

@@ -33,6 +33,7 @@ struct status
     size_t ngroups;
     unsigned groups[16];
     unsigned long long inheritable, permitted, effective, ambient;
+    unsigned long long blocked; /* signals: bit 0 is signal 1 */
     unsigned long rss_kb;
 };
 
@@ -49,6 +50,12 @@ bool status_is(const struct status *status, unsigned uid, unsigned gid,
 /** How many entries a folder has, "." and ".." left out; 0 on failure. */
 size_t count_entries(const char *folder);
 
+/**
+ * Threads of this process. Waits for those that are joined already, as the
+ * kernel takes them off its list a moment later.
+ */
+size_t threads_left(void);
+
 /** Descriptors that this process has open. */
 size_t count_descriptors(void);
 
@@ -63,6 +70,9 @@ void become_narrow_server(void);
 
 /** Raw setresuid(2) for the calling thread; 0, or the errno. */
 int change_uid(uid_t uid);
+
+/** Raw capset(2) for the calling thread, of bits up to 31; 0, or -1. */
+int change_caps(unsigned permitted, unsigned effective, unsigned inheritable);
 
 /**
  * Add a check of so many rows that needs root. Without root it is skipped,
