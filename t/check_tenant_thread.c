@@ -63,8 +63,10 @@ START_TEST(stack_of_main_thread)
 {
     struct view view = {.runs = 0};
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    struct rlimit limit = {8192 * KIB, RLIM_INFINITY};
+    struct rlimit limit;
 
+    ck_assert_int_eq(getrlimit(RLIMIT_STACK, &limit), 0);
+    limit.rlim_cur = 8192 * KIB;
     ck_assert_int_eq(setrlimit(RLIMIT_STACK, &limit), 0);
     become_narrow_server();
     ck_assert(ps_run_as(&tenant, look, &view).done);
