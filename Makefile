@@ -20,14 +20,14 @@ MODULE := mod_process_security.so
 # The parts that know no httpd header; t/ links them.
 CORE := decision lookup path privilege settings stack tenant_thread
 # The parts that httpd calls.
-GLUE := content directives dump request startup survey way_thread
+GLUE := checks content directives dump filters request startup survey way_thread
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wformat=2
 ifeq ($(CI),true)
 WARN += -Werror
 endif
 CFLAGS ?= -O2 -g
-HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+HARDEN := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 # httpd's headers are not ours to mend: -isystem keeps their warnings out.
 HTTPD_FLAGS = $(shell $(APXS) -q EXTRA_CPPFLAGS) \
 	-isystem $(shell $(APXS) -q INCLUDEDIR) \

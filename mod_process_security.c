@@ -36,6 +36,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_read_request(ps_take_request, NULL, NULL, BEFORE_ALL);
     ap_hook_handler(ps_handle_request, NULL, NULL, BEFORE_ALL);
     ap_hook_handler(ps_handle_unwanted, NULL, NULL, BEFORE_DEFAULT_HANDLER);
+    /* Error pages of the server's own thread. */
+    ap_hook_insert_error_filter(ps_filter_error, NULL, NULL, AFTER_ALL);
 }
 
 /* clang-format off */

@@ -3,10 +3,10 @@
  */
 #include "content.h"
 
-#include <apr_lib.h>
+#include "filters.h"
+
 #include <string.h>
 #include <strings.h>
-#include <util_filter.h>
 
 bool ps_hands_over(const char *handler)
 {
@@ -58,103 +58,88 @@ bool ps_never_covered(const request_rec *r)
            || (!ps_exists(r) && answers_from_memory(handler));
 }
 
-/*
- * Media types that some module takes as the name of its handler. By custom
- * they are x-httpd-something; those that are not stand here by name.
- */
-static bool type_is_run(const char *type)
+static bool is_default(const char *handler)
 {
-    const char *subtype = strchr(type, '/') + 1;
-
-    return strncasecmp(type, "httpd/", 6) == 0
-           || strncasecmp(subtype, "x-httpd-", 8) == 0
-           || strncasecmp(subtype, "x-server-parsed-html", 20) == 0
-           || strcasecmp(subtype, "x-type-map") == 0;
+    return !handler || AP_IS_DEFAULT_HANDLER_NAME(handler)
+           || strcmp(handler, "default-handler") == 0;
 }
 
-static bool default_handler_answers(const request_rec *r, bool operators)
+static bool is_one_of(const char *word, const char *const *words)
 {
-    const char *handler = r->handler;
-
-    if (!handler || AP_IS_DEFAULT_HANDLER_NAME(handler)
-        || strcmp(handler, "default-handler") == 0) {
-        return true;
-    }
-    /* mod_autoindex, or the default handler's 404; both only read. */
-    if (operators && strcmp(handler, DIR_MAGIC_TYPE) == 0) {
-        return true;
-    }
-    /* Not set by any directive: the file's type stands in. */
-    return strchr(handler, '/') && !type_is_run(handler);
-}
-
-typedef ap_filter_rec_t *filter_lookup(const char *name);
-
-/*
- * Filters that look at bytes and nothing else. Compared as records, not by
- * name: a tenant's .htaccess can declare one of mod_filter's under any name,
- * with any program behind it.
- */
-static bool filter_is_harmless(const ap_filter_t *f, const char *const *names,
-                               filter_lookup *lookup, bool operators)
-{
-    const char *name = f->frec->name;
-
-    /* AddOutputFilterByType: mod_filter's, named after what is behind it. */
-    if (operators && strncasecmp(name, "BYTYPE:", 7) == 0) {
-        name += 7;
-    }
-    for (; *names; names++) {
-        if (strcasecmp(name, *names) == 0) {
-            return operators || lookup(*names) == f->frec;
+    for (; *words; words++) {
+        if (strcasecmp(word, *words) == 0) {
+            return true;
         }
     }
     return false;
 }
 
-/* A request's filters stand before the connection's, which are no tenant's. */
-static bool filters_are_harmless(const ap_filter_t *f, const char *const *names,
-                                 filter_lookup *lookup, bool operators)
+/*
+ * Where no directive sets a handler, the file's media type stands in, and a
+ * module can take it: mod_php takes text/html where "xbithack" is on. So
+ * these are types that none takes.
+ */
+static bool type_is_plain(const char *type)
 {
-    for (; f && f->frec->ftype < AP_FTYPE_CONNECTION; f = f->next) {
-        if (!filter_is_harmless(f, names, lookup, operators)) {
-            return false;
+    static const char *const groups[] = {"audio/", "font/", "image/", "video/"};
+    static const char *const types[] = {"application/javascript",
+                                        "application/json",
+                                        "application/octet-stream",
+                                        "application/pdf",
+                                        "application/zip",
+                                        "text/css",
+                                        "text/csv",
+                                        "text/javascript",
+                                        "text/plain",
+                                        NULL};
+
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if (strncasecmp(type, groups[i], strlen(groups[i])) == 0) {
+            return true;
         }
     }
-    return true;
+    return is_one_of(type, types);
 }
 
-/* clang-format off */
-static const char *const harmless_outputs[] = {
-    "BROTLI_COMPRESS", "BUFFER", "BYTERANGE", "CHUNK", "CONTENT_LENGTH",
-    "DEFLATE", "FIXUP_HEADERS_ERR", "FIXUP_HEADERS_OUT", "H2_C2_NOTES_OUT",
-    "H2_C2_RESPONSE_OUT", "H2_C2_TRAILERS_OUT", "HTTP_HEADER",
-    "HTTP_OUTERROR", "INFLATE", "LOGIO_TTFB_OUT", "MOD_EXPIRES", "OLD_WRITE",
-    "RATE_LIMIT", "REQTIMEOUT", "SUBREQ_CORE", "SUBSTITUTE", "XLATEOUT",
-    NULL
-};
-static const char *const harmless_inputs[] = {
-    "BUFFER", "DEFLATE", "H2_C2_REQUEST_IN", "HTTP_IN", "REQTIMEOUT",
-    "XLATEIN",
-    NULL
-};
-/* clang-format on */
+static bool default_answers(const request_rec *r)
+{
+    return is_default(r->handler) || type_is_plain(r->handler);
+}
+
+/*
+ * Where the configuration is the operator's alone: any type but those that
+ * name a handler, by custom as x-httpd-something; and folders, which
+ * mod_autoindex lists, or the default handler does not find.
+ */
+static bool operators_default_answers(const request_rec *r)
+{
+    static const char *const run[] = {"x-type-map", "x-server-parsed-html",
+                                      "x-server-parsed-html3", NULL};
+    const char *subtype;
+
+    if (is_default(r->handler) || strcmp(r->handler, DIR_MAGIC_TYPE) == 0) {
+        return true;
+    }
+    subtype = strchr(r->handler, '/');
+    return subtype && strncasecmp(r->handler, "httpd/", 6) != 0
+           && strncasecmp(subtype + 1, "x-httpd-", 8) != 0
+           && !is_one_of(subtype + 1, run);
+}
 
 bool ps_reads_only(const request_rec *r, bool operators)
 {
-    return default_handler_answers(r, operators)
-           && filters_are_harmless(r->output_filters, harmless_outputs,
-                                   ap_get_output_filter_handle, operators)
-           && filters_are_harmless(r->input_filters, harmless_inputs,
-                                   ap_get_input_filter_handle, operators);
+    if (operators) {
+        return operators_default_answers(r) && !ps_filters_include(r);
+    }
+    return default_answers(r) && ps_filters_are_harmless(r);
 }
 
-struct ps_content ps_content_of(const request_rec *r)
+struct ps_content ps_content_of(const request_rec *r, bool with_filters)
 {
     return (struct ps_content){
         .name = r->filename,
         .handler = r->handler,
         .is_cgi = r->handler && ps_is_cgi(r->handler),
-        .reads_only = ps_reads_only(r, false),
+        .reads_only = with_filters && ps_reads_only(r, false),
     };
 }

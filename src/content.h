@@ -33,12 +33,15 @@ bool ps_exists(const request_rec *r);
  * Whether the request would be answered by httpd's default handler, and
  * passes no filter that could start a program: it only reads a file.
  *
- * `operators`: nothing of this request's configuration can be a tenant's, so
- * that the names of its filters can be believed.
+ * `operators`: nothing of this request's configuration can be a tenant's
+ * (ps_only_root_writes()), so that only mod_include counts as such a filter.
  */
 bool ps_reads_only(const request_rec *r, bool operators);
 
-/** Describe the request for ps_covers(). */
-struct ps_content ps_content_of(const request_rec *r);
+/**
+ * Describe the request for ps_covers(); without `with_filters`, reads_only
+ * is not asked for, and false.
+ */
+struct ps_content ps_content_of(const request_rec *r, bool with_filters);
 
 #endif /* PS_CONTENT_H */

@@ -60,19 +60,31 @@ enum ps_distrust ps_judge_path(const struct ps_component *path, size_t length,
     return PS_TRUSTED;
 }
 
-/* The verdict `otherwise`, where the path rule holds or is switched off. */
+bool ps_only_root_writes(const struct ps_component *path, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        const struct ps_component *c = &path[i];
+
+        if (c->uid != 0) {
+            return false;
+        }
+        if (!S_ISLNK(c->mode)
+            && ((c->mode & S_IWOTH) || ((c->mode & S_IWGRP) && c->gid != 0))) {
+            return false;
+        }
+    }
+    return length > 0;
+}
+
+/* The verdict `otherwise`, where nobody but uid and gid can change the path. */
 static struct ps_verdict if_path_trusted(const struct ps_facts *facts,
-                                         const struct ps_rules *rules,
+                                         uid_t uid, gid_t gid,
                                          struct ps_verdict otherwise)
 {
-    struct ps_verdict v;
+    struct ps_verdict v = refuse(PS_REASON_PATH, uid, gid);
 
-    if (!rules->trusted_path) {
-        return otherwise;
-    }
-    v = refuse(PS_REASON_PATH, facts->owner, facts->group);
-    v.distrust = ps_judge_path(facts->path, facts->path_length, facts->owner,
-                               facts->group, &v.component);
+    v.distrust =
+        ps_judge_path(facts->path, facts->path_length, uid, gid, &v.component);
     return v.distrust == PS_TRUSTED ? otherwise : v;
 }
 
@@ -122,11 +134,13 @@ static struct ps_verdict decide_owner(const struct ps_facts *facts,
 
     /*
      * Packaged applications, /icons: what root alone can change and httpd
-     * only reads, or what is not there, is httpd's business.
+     * only reads, or what is not there, is httpd's business. Read with the
+     * server's identity, so the rule holds for root and root's group, even
+     * where PSTrustedPath is Off.
      */
-    if (facts->owner == 0 && (facts->reads_only || !facts->exists)
-        && !rules->check_suexec) {
-        return if_path_trusted(facts, rules,
+    if (facts->owner == 0 && !rules->check_suexec
+        && (facts->reads_only || (!facts->exists && !facts->creates))) {
+        return if_path_trusted(facts, 0, 0,
                                (struct ps_verdict){.action = PS_LEAVE});
     }
     reason = out_of_range(rules, uid, gid);
@@ -143,7 +157,16 @@ static struct ps_verdict decide_owner(const struct ps_facts *facts,
     if (suexec_differs(facts, rules)) {
         return refuse(PS_REASON_SUEXEC, facts->owner, facts->group);
     }
-    return if_path_trusted(facts, rules, run_as(uid, gid));
+    if (!rules->trusted_path) {
+        return run_as(uid, gid);
+    }
+    /*
+     * Whom to trust is the owner, also where PSDefaultUidGid is who runs it;
+     * and of root's files no group but root's.
+     */
+    return if_path_trusted(facts, facts->owner,
+                           facts->owner == 0 ? 0 : facts->group,
+                           run_as(uid, gid));
 }
 
 struct ps_verdict ps_decide(const struct ps_facts *facts,

@@ -36,6 +36,7 @@ struct ps_facts
     bool pinned;     /* the virtual host names the tenant */
     bool reads_only; /* httpd's default handler would read it, no more */
     bool exists;     /* false: owner, group and path are its folder's */
+    bool creates;    /* the method could create what does not exist */
     uid_t owner;     /* of the file (or folder) */
     gid_t group;
     const struct ps_component *path; /* from / to the file */
@@ -100,5 +101,11 @@ struct ps_verdict ps_decide(const struct ps_facts *facts,
  */
 enum ps_distrust ps_judge_path(const struct ps_component *path, size_t length,
                                uid_t uid, gid_t gid, size_t *bad);
+
+/**
+ * Whether root alone can change or add anything on the way, sticky folders
+ * included: no .htaccess on it is a tenant's.
+ */
+bool ps_only_root_writes(const struct ps_component *path, size_t length);
 
 #endif /* PS_DECISION_H */

@@ -9,6 +9,7 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <http_core.h>
 
 /* Where directives may stand. Never .htaccess: that is a tenant's. */
 #define IN_HOSTS RSRC_CONF
@@ -36,10 +37,13 @@ void *ps_merge_server_config(apr_pool_t *p, void *base, void *over)
     return ps_host_merge(p, base, over);
 }
 
-/* <Limit> would not limit them: they would hold for every method. */
+/*
+ * <Limit> would not limit them: they would hold for every method. And
+ * AllowOverrideList could name one, whatever this table says of .htaccess.
+ */
 static const char *check_place(cmd_parms *cmd)
 {
-    return ap_check_cmd_context(cmd, NOT_IN_LIMIT);
+    return ap_check_cmd_context(cmd, NOT_IN_LIMIT | NOT_IN_HTACCESS);
 }
 
 static const char *says(cmd_parms *cmd, const char *what, const char *wrong)
@@ -87,6 +91,11 @@ static const char *check_handler(cmd_parms *cmd, const char *word)
 {
     if (*word == '\0') {
         return says(cmd, word, "an empty name is no handler");
+    }
+    if (strcasecmp(word, "server-parsed") == 0) {
+        return says(cmd, word,
+                    "is no handler any more when requests run (mod_include "
+                    "replaces it): use PSExtensions .shtml, or PSExAll On");
     }
     if (ps_hands_over(word)) {
         return says(cmd, word,
@@ -139,8 +148,15 @@ static const char *set_handlers(cmd_parms *cmd, void *dir, const char *args)
                      check_handler);
 }
 
+/* A start reads the configuration twice; groups cost, with many hosts. */
+static bool is_rehearsal(void)
+{
+    return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL
+           && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+}
+
 /* PSUserGroup WORD */
-static const char *set_tenancy(cmd_parms *cmd, struct ps_host_settings *host,
+static const char *set_tenancy(cmd_parms *cmd, struct ps_dir_settings *dir,
                                const char *word)
 {
     if (strcasecmp(word, "suexec") == 0) {
@@ -150,7 +166,8 @@ static const char *set_tenancy(cmd_parms *cmd, struct ps_host_settings *host,
         return says(cmd, word,
                     "wants a group too (one word alone can only be: owner)");
     }
-    host->tenancy = PS_TENANCY_OWNER;
+    ps_host_of(cmd->server)->tenancy = PS_TENANCY_OWNER;
+    dir->pinned = PS_UNSET;
     return NULL;
 }
 
@@ -161,9 +178,10 @@ static const char *set_user_group(cmd_parms *cmd, void *dir, const char *user,
     const char *wrong = check_place(cmd);
 
     if (wrong || !group) {
-        return wrong ? wrong : set_tenancy(cmd, host, user);
+        return wrong ? wrong : set_tenancy(cmd, dir, user);
     }
-    wrong = ps_find_tenant(cmd->pool, user, group, &host->tenant);
+    wrong =
+        ps_find_tenant(cmd->pool, user, group, !is_rehearsal(), &host->tenant);
     if (wrong) {
         return says(cmd, "", wrong);
     }
@@ -196,6 +214,13 @@ static const char *set_minimum(cmd_parms *cmd, void *dir, const char *uid,
     return NULL;
 }
 
+/* "48" as "#48" */
+static const char *hash_number(cmd_parms *cmd, const char *word)
+{
+    return apr_isdigit(word[0]) ? apr_pstrcat(cmd->pool, "#", word, NULL)
+                                : word;
+}
+
 /*
  * Plain numbers too, as in configurations of the earlier module; without
  * supplementary groups, as in all of owner mode.
@@ -210,13 +235,9 @@ static const char *set_default(cmd_parms *cmd, void *dir, const char *user,
     if (wrong) {
         return wrong;
     }
-    wrong = apr_isdigit(user[0]) && !ps_parse_id(user, &who->uid)
-                ? NULL
-                : ps_find_user(cmd->pool, user, &who->uid);
+    wrong = ps_find_user(cmd->pool, hash_number(cmd, user), &who->uid);
     if (!wrong) {
-        wrong = apr_isdigit(group[0]) && !ps_parse_id(group, &who->gid)
-                    ? NULL
-                    : ps_find_group(cmd->pool, group, &who->gid);
+        wrong = ps_find_group(cmd->pool, hash_number(cmd, group), &who->gid);
     }
     if (wrong) {
         return says(cmd, "", wrong);

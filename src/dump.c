@@ -71,13 +71,23 @@ static const char *tenant_text(apr_pool_t *p,
     return apr_psprintf(p, "owner(min=%u:%u)", host->min_uid, host->min_gid);
 }
 
+/*
+ * How a kind of content runs: "thread"; "listed", where some of it does, by
+ * name; "server". Sections can say otherwise.
+ */
+static const char *way_text(bool all, bool some)
+{
+    return all ? "thread" : some ? "listed" : "server";
+}
+
 static void dump_host(apr_pool_t *p, apr_file_t *out, server_rec *s)
 {
     struct ps_host_settings host = ps_host_effective(ps_host_of(s));
     struct ps_dir_settings dir =
         ps_dir_effective(ps_dir_of(s->lookup_defaults));
     struct ps_survey survey = ps_survey_host(s);
-    const char *way = survey.covers ? "thread" : "server";
+    bool all = dir.all == PS_ON;
+    bool listed = dir.extensions != NULL;
 
     apr_file_printf(out, "%s covers=%s", ps_host_name(p, s),
                     coverage_text(p, &dir));
@@ -85,8 +95,10 @@ static void dump_host(apr_pool_t *p, apr_file_t *out, server_rec *s)
         apr_file_printf(out, "+%u-sections", survey.sections);
     }
     apr_file_printf(out, " as=%s files=%s cgi=%s code=%s\n",
-                    survey.covers ? tenant_text(p, &host) : "server", way,
-                    survey.reaches_cgi ? way : "server", way);
+                    survey.covers ? tenant_text(p, &host) : "server",
+                    way_text(all, listed),
+                    way_text(all || dir.cgi == PS_ON, listed || dir.handlers),
+                    way_text(all, listed || dir.handlers));
 }
 
 void ps_dump_config(apr_pool_t *pconf, server_rec *s)

@@ -34,6 +34,24 @@ const char *ps_parse_id(const char *word, unsigned *id)
     return NULL;
 }
 
+/*
+ * Not there, or not answered: getpwnam(3) lists what errno can say where
+ * there is no such name. `errno` is the lookup's.
+ */
+static const char *not_found(apr_pool_t *p, const char *what, const char *word)
+{
+    int err = errno;
+    unsigned id;
+
+    if (err != 0 && err != ENOENT && err != ESRCH && err != EBADF
+        && err != EPERM) {
+        return apr_psprintf(p, "%s %s cannot be looked up: %s", what, word,
+                            strerror(err));
+    }
+    return apr_psprintf(p, "unknown %s %s%s", what, word,
+                        ps_parse_id(word, &id) ? "" : " (a number wants a #)");
+}
+
 const char *ps_find_user(apr_pool_t *p, const char *word, uid_t *uid)
 {
     const char *wrong;
@@ -43,9 +61,10 @@ const char *ps_find_user(apr_pool_t *p, const char *word, uid_t *uid)
         wrong = ps_parse_id(word + 1, uid);
         return wrong ? apr_psprintf(p, "user %s %s", word, wrong) : NULL;
     }
+    errno = 0;
     pw = getpwnam(word);
     if (!pw) {
-        return apr_psprintf(p, "unknown user %s", word);
+        return not_found(p, "user", word);
     }
     *uid = pw->pw_uid;
     return NULL;
@@ -60,9 +79,10 @@ const char *ps_find_group(apr_pool_t *p, const char *word, gid_t *gid)
         wrong = ps_parse_id(word + 1, gid);
         return wrong ? apr_psprintf(p, "group %s %s", word, wrong) : NULL;
     }
+    errno = 0;
     gr = getgrnam(word);
     if (!gr) {
-        return apr_psprintf(p, "unknown group %s", word);
+        return not_found(p, "group", word);
     }
     *gid = gr->gr_gid;
     return NULL;
@@ -92,21 +112,37 @@ static const char *find_groups(apr_pool_t *p, const char *user,
     return NULL;
 }
 
-const char *ps_find_tenant(apr_pool_t *p, const char *user, const char *group,
-                           struct ps_identity *who)
+/* The name behind "#uid", for its groups; NULL in *name where there is none. */
+static const char *find_name(apr_pool_t *p, uid_t uid, const char **name)
 {
     struct passwd *pw;
+
+    errno = 0;
+    pw = getpwuid(uid);
+    *name = pw ? apr_pstrdup(p, pw->pw_name) : NULL;
+    if (!pw && errno != 0 && errno != ENOENT && errno != ESRCH) {
+        return apr_psprintf(p, "user #%u cannot be looked up: %s", uid,
+                            strerror(errno));
+    }
+    return NULL;
+}
+
+const char *ps_find_tenant(apr_pool_t *p, const char *user, const char *group,
+                           bool with_groups, struct ps_identity *who)
+{
+    const char *name = user;
     const char *wrong = ps_find_user(p, user, &who->uid);
 
+    who->ngroups = 0;
+    who->groups = NULL;
     if (!wrong) {
         wrong = ps_find_group(p, group, &who->gid);
     }
-    who->ngroups = 0;
-    who->groups = NULL;
-    if (wrong) {
+    if (!wrong && with_groups && user[0] == '#') {
+        wrong = find_name(p, who->uid, &name);
+    }
+    if (wrong || !with_groups || !name) {
         return wrong;
     }
-    pw = getpwuid(who->uid);
-    /* By the name given where there is one: several can share a uid. */
-    return pw ? find_groups(p, user[0] == '#' ? pw->pw_name : user, who) : NULL;
+    return find_groups(p, name, who);
 }

@@ -31,12 +31,13 @@ const char *ps_find_user(apr_pool_t *p, const char *word, uid_t *uid);
 const char *ps_find_group(apr_pool_t *p, const char *word, gid_t *gid);
 
 /**
- * Fill in `who` for a pinned tenant: ids, and the supplementary groups that
- * the user database gives the user (none, where it has no such uid).
+ * Fill in `who` for a pinned tenant: ids, and, where they are asked for, the
+ * supplementary groups that the user database gives the user (none, where it
+ * has no such uid).
  *
  * Returns NULL, or what is wrong. The groups live as long as `p`.
  */
 const char *ps_find_tenant(apr_pool_t *p, const char *user, const char *group,
-                           struct ps_identity *who);
+                           bool with_groups, struct ps_identity *who);
 
 #endif /* PS_LOOKUP_H */

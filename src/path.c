@@ -123,7 +123,9 @@ static int step(struct walk *w, const char *name)
     }
     close(w->at);
     w->at = fd;
-    w->out->end = st;
+    if (err == 0) {
+        w->out->end = st;
+    }
     return err;
 }
 
@@ -146,7 +148,7 @@ static int walk_all(struct walk *w)
     return err;
 }
 
-int ps_walk(const char *path, bool follow, struct ps_path *out)
+int ps_walk(const char *path, struct ps_path *out)
 {
     struct walk w; /* not initialised whole: it is large */
     size_t n = strlen(path);
@@ -155,9 +157,6 @@ int ps_walk(const char *path, bool follow, struct ps_path *out)
     out->length = 0;
     if (path[0] != '/') {
         return EINVAL;
-    }
-    if (!follow) {
-        return stat(path, &out->end) == 0 ? 0 : errno;
     }
     if (n >= PATH_MAX) {
         return ENAMETOOLONG;

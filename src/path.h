@@ -32,10 +32,10 @@ struct ps_path
  *
  * Returns 0, or an errno: what the kernel said, ELOOP for more than 40
  * symlinks, ENAMETOOLONG for a path that does not fit, EINVAL for one that
- * is not absolute. With follow == false, no component is reported and `end`
- * comes from stat(2), for where the path rule is switched off.
+ * is not absolute. O_PATH triggers no automount: whoever looked at the path
+ * before (httpd does) has done that.
  */
-int ps_walk(const char *path, bool follow, struct ps_path *out);
+int ps_walk(const char *path, struct ps_path *out);
 
 /** Whether two stat results are the same file with the same owner. */
 bool ps_same_file(const struct stat *a, const struct stat *b);

@@ -16,13 +16,21 @@
 #include "privilege.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define BIT(cap) (1U << (cap))
+
+/* On 32-bit machines the calls of the plain names take 16-bit ids. */
+#ifdef SYS_setresuid32
+#define NR(name) SYS_##name##32
+#else
+#define NR(name) SYS_##name
+#endif
 
 /*
  * Raw system calls. Do not turn these into the C library's functions of the
@@ -32,17 +40,17 @@
  */
 static int raw_setgroups(size_t size, const gid_t *list)
 {
-    return (int)syscall(SYS_setgroups, size, list);
+    return (int)syscall(NR(setgroups), size, list);
 }
 
 static int raw_setresgid(gid_t rgid, gid_t egid, gid_t sgid)
 {
-    return (int)syscall(SYS_setresgid, rgid, egid, sgid);
+    return (int)syscall(NR(setresgid), rgid, egid, sgid);
 }
 
 static int raw_setresuid(uid_t ruid, uid_t euid, uid_t suid)
 {
-    return (int)syscall(SYS_setresuid, ruid, euid, suid);
+    return (int)syscall(NR(setresuid), ruid, euid, suid);
 }
 
 /* Not cap_set_proc(): where libpsx is loaded that changes every thread. */
@@ -58,12 +66,12 @@ static int raw_prctl(int option, unsigned long arg)
 
 static int raw_setfsuid(uid_t fsuid)
 {
-    return (int)syscall(SYS_setfsuid, fsuid);
+    return (int)syscall(NR(setfsuid), fsuid);
 }
 
 static int raw_setfsgid(gid_t fsgid)
 {
-    return (int)syscall(SYS_setfsgid, fsgid);
+    return (int)syscall(NR(setfsgid), fsgid);
 }
 
 const struct ps_kernel ps_kernel = {
@@ -72,6 +80,7 @@ const struct ps_kernel ps_kernel = {
     .setresuid = raw_setresuid,
     .capset = raw_capset,
     .prctl = raw_prctl,
+    .unshare = unshare,
     .getresuid = getresuid,
     .getresgid = getresgid,
     .getgroups = getgroups,
@@ -93,6 +102,7 @@ const char *ps_step_name(enum ps_step step)
         [PS_STEP_GID] = "setting gids",
         [PS_STEP_UID] = "setting uids",
         [PS_STEP_CLEAR] = "clearing capabilities",
+        [PS_STEP_UNSHARE] = "unsharing the working directory",
         [PS_STEP_READ_IDS] = "reading back ids",
         [PS_STEP_READ_GROUPS] = "reading back groups",
         [PS_STEP_READ_CAPS] = "reading back capabilities",
@@ -170,7 +180,8 @@ struct ps_outcome ps_keep_capabilities(const struct ps_kernel *k)
     if (k->prctl(PR_SET_KEEPCAPS, 1) != 0) {
         return failed(PS_STEP_KEEPCAPS, errno);
     }
-    return succeeded;
+    return k->prctl(PR_GET_KEEPCAPS, 0) == 1 ? succeeded
+                                             : failed(PS_STEP_KEEPCAPS, 0);
 }
 
 /* Sets a flag of prctl(2) to 0, and looks whether it is. */
@@ -227,15 +238,31 @@ static bool ids_are(const struct ps_kernel *k, const struct ps_identity *who)
            && ps_thread_acts_as(k, who->uid, who->gid);
 }
 
-/* The kernel keeps its list sorted, and so does whoever fills `who`. */
+static int ascending(const void *a, const void *b)
+{
+    gid_t x = *(const gid_t *)a;
+    gid_t y = *(const gid_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/*
+ * The same list. Sorted here: the kernel sorts its own by the ids outside of
+ * the user namespace, which need not be the order inside.
+ */
 static bool groups_are(const struct ps_kernel *k, const struct ps_identity *who)
 {
     gid_t have[PS_GROUPS_MAX];
     int n = k->getgroups(PS_GROUPS_MAX, have);
 
-    return n >= 0 && (size_t)n == who->ngroups
-           && (n == 0
-               || memcmp(have, who->groups, (size_t)n * sizeof(*have)) == 0);
+    if (n < 0 || (size_t)n != who->ngroups) {
+        return false;
+    }
+    if (n == 0) {
+        return true;
+    }
+    qsort(have, (size_t)n, sizeof(*have), ascending);
+    return memcmp(have, who->groups, (size_t)n * sizeof(*have)) == 0;
 }
 
 static struct ps_outcome become(const struct ps_kernel *k,
@@ -270,6 +297,10 @@ static struct ps_outcome become(const struct ps_kernel *k,
     }
     if (set_caps(k, 0, 0) != 0) {
         return failed(PS_STEP_CLEAR, errno);
+    }
+    /* chdir() and umask() would stay for the next tenant's request. */
+    if (k->unshare(CLONE_FS) != 0) {
+        return failed(PS_STEP_UNSHARE, errno);
     }
     return succeeded;
 }

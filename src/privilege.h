@@ -43,6 +43,7 @@ struct ps_kernel
     int (*setresuid)(uid_t ruid, uid_t euid, uid_t suid);
     int (*capset)(cap_user_header_t hdr, const cap_user_data_t data);
     int (*prctl)(int option, unsigned long arg);
+    int (*unshare)(int flags);
     int (*getresuid)(uid_t *ruid, uid_t *euid, uid_t *suid);
     int (*getresgid)(gid_t *rgid, gid_t *egid, gid_t *sgid);
     int (*getgroups)(int size, gid_t list[]);
@@ -67,6 +68,7 @@ enum ps_step
     PS_STEP_GID,         /* real, effective and saved gid */
     PS_STEP_UID,         /* real, effective and saved uid */
     PS_STEP_CLEAR,       /* clear every capability */
+    PS_STEP_UNSHARE,     /* a working directory and umask of its own */
     PS_STEP_READ_IDS,    /* read back: ids are not those asked for */
     PS_STEP_READ_GROUPS, /* read back: groups are not those asked for */
     PS_STEP_READ_CAPS,   /* read back: capabilities are not as asked for */
@@ -110,7 +112,8 @@ struct ps_outcome ps_narrow(const struct ps_kernel *k);
 
 /**
  * Become `who` for ever: groups, gids, uids, capabilities, in that order;
- * then read everything back and try to return, which must fail.
+ * with a working directory and umask of the thread's own; then read everything
+ * back and try to return, which must fail.
  *
  * Changes the calling thread alone, which must be one that was started for
  * the purpose. On failure the thread may be anything in between: it must end

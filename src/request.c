@@ -4,6 +4,7 @@
 #include "request.h"
 
 #include "content.h"
+#include "filters.h"
 #include "module.h"
 #include "path.h"
 #include "startup.h"
@@ -30,7 +31,7 @@ struct matter
 /* 403 or 500, without a word to the client why. */
 static int turn_away(request_rec *r, int status)
 {
-    ps_strip_filters(r);
+    ps_reset_filters(r);
     return status;
 }
 
@@ -52,6 +53,10 @@ int ps_take_request(request_rec *r)
 {
     if (!ps_is_active() || ps_in_tenant_thread()) {
         return DECLINED;
+    }
+    /* An internal redirect brings filters along, to anybody's folder. */
+    if (r->prev) {
+        ps_remove_filters(r);
     }
     return thread_is_servers(r) ? DECLINED : HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -94,8 +99,10 @@ static void log_refusal(const struct matter *m, int level,
     case PS_REASON_ROOT:
         ap_log_rerror(APLOG_MARK, level, 0, r,
                       PS_TAG_ROOT "%s: refused: uid %u, gid %u: root is no "
-                                  "tenant",
-                      r->filename, v->uid, v->gid);
+                                  "tenant, and handler '%s' (or a filter) "
+                                  "would do more than read it",
+                      r->filename, v->uid, v->gid,
+                      r->handler ? r->handler : "");
         break;
     case PS_REASON_MINIMUM:
         ap_log_rerror(APLOG_MARK, level, 0, r,
@@ -120,6 +127,13 @@ static void log_refusal(const struct matter *m, int level,
     case PS_REASON_NONE:
         break;
     }
+}
+
+/* One that never creates a file; HEAD counts as GET. */
+static bool is_plain_method(const request_rec *r)
+{
+    return r->method_number == M_GET || r->method_number == M_POST
+           || r->method_number == M_OPTIONS;
 }
 
 /*
@@ -171,6 +185,23 @@ static bool is_what_httpd_saw(const request_rec *r, const struct stat *st)
            || (r->finfo.inode == st->st_ino && r->finfo.device == st->st_dev);
 }
 
+/*
+ * In a sticky folder the entries are safe, but anybody can add a .htaccess,
+ * which holds for every folder below. httpd keeps a list of those that it
+ * found for this request.
+ */
+static const char *anybodys_htaccess(const request_rec *r)
+{
+    for (const struct htaccess_result *h = r->htaccess; h; h = h->next) {
+        struct stat st;
+
+        if (h->htaccess && (stat(h->dir, &st) != 0 || (st.st_mode & S_IWOTH))) {
+            return h->dir;
+        }
+    }
+    return NULL;
+}
+
 static int unseen(request_rec *r, int err)
 {
     if (err == ENOENT || err == ENOTDIR) {
@@ -189,7 +220,7 @@ static int look_at_path(struct matter *m)
     const char *path = m->facts.exists
                            ? r->filename
                            : ap_make_dirstr_parent(r->pool, r->filename);
-    int err = ps_walk(path, m->rules.trusted_path, &m->path);
+    int err = ps_walk(path, &m->path);
 
     if (err != 0) {
         return unseen(r, err);
@@ -205,25 +236,40 @@ static int look_at_path(struct matter *m)
     m->facts.group = m->path.end.st_gid;
     m->facts.path = m->path.component;
     m->facts.path_length = m->path.length;
-    /*
-     * Filter names count as the operator's where root owns the file and the
-     * path rule is to hold: the rule is what keeps .htaccess files out.
-     */
-    m->facts.reads_only =
-        ps_reads_only(r, m->facts.owner == 0 && m->rules.trusted_path);
+    m->facts.reads_only = ps_reads_only(
+        r, ps_only_root_writes(m->path.component, m->path.length));
     return OK;
+}
+
+static int check_htaccess(struct matter *m)
+{
+    const char *dir = m->rules.trusted_path ? anybodys_htaccess(m->r) : NULL;
+
+    if (!dir) {
+        return OK;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, m->r,
+                  PS_TAG_HTACCESS "%s: refused: others can write %s, whose "
+                                  ".htaccess took effect; AllowOverride None "
+                                  "there",
+                  m->r->filename, dir);
+    return turn_away(m->r, HTTP_FORBIDDEN);
 }
 
 static int gather(struct matter *m)
 {
+    int status;
+
     m->facts = (struct ps_facts){
         .pinned = m->host.tenancy == PS_TENANCY_PINNED,
         .exists = ps_exists(m->r),
+        .creates = !is_plain_method(m->r),
     };
     fill_rules(m);
     fill_suexec(m);
     if (!m->facts.pinned) {
-        return look_at_path(m);
+        status = check_htaccess(m);
+        return status == OK ? look_at_path(m) : status;
     }
     m->facts.owner = m->r->finfo.user;
     m->facts.group = m->r->finfo.group;
@@ -304,15 +350,26 @@ static bool is_covered(struct matter *m, request_rec *r)
         return false;
     }
     m->host = ps_host_effective(ps_host_of(r->server));
-    what = ps_content_of(r);
-    return r->filename && ps_covers(&m->dir, &what);
+    if (!r->filename) {
+        return false;
+    }
+    what = ps_content_of(r, m->dir.ignored != NULL);
+    return ps_covers(&m->dir, &what);
 }
 
 int ps_handle_request(request_rec *r)
 {
     struct matter m;
 
-    if (!is_covered(&m, r) || ps_never_covered(r)) {
+    /* From inside of a tenant's thread, too: a subrequest of mod_include's. */
+    if (ps_in_tenant_thread()) {
+        return reaches_cgid(r) ? HTTP_INTERNAL_SERVER_ERROR : DECLINED;
+    }
+    if (!is_covered(&m, r)) {
+        return DECLINED;
+    }
+    if (ps_never_covered(r)) {
+        ps_remove_filters(r); /* the answer can be a tenant's words */
         return DECLINED;
     }
     return decide_and_run(&m);
@@ -326,4 +383,17 @@ int ps_handle_unwanted(request_rec *r)
         return DECLINED;
     }
     return decide_and_run(&m);
+}
+
+void ps_filter_error(request_rec *r)
+{
+    struct ps_dir_settings dir;
+
+    if (!ps_is_active() || ps_in_tenant_thread()) {
+        return;
+    }
+    dir = ps_dir_effective(ps_dir_of(r->per_dir_config));
+    if (ps_dir_covers(&dir)) {
+        ps_remove_filters(r);
+    }
 }

@@ -12,6 +12,13 @@
 /** post_read_request: the virtual host is known. */
 int ps_take_request(request_rec *r);
 
+/**
+ * insert_error_filter, after all others: an error page, which the server's
+ * thread sends, passes no filter of a tenant's (mod_filter inserts them here,
+ * where a .htaccess says SetEnv filter-errordocs).
+ */
+void ps_filter_error(request_rec *r);
+
 /** handler, before all others: decide, and run what is covered. */
 int ps_handle_request(request_rec *r);
 

@@ -25,54 +25,64 @@ static void survey_settings(struct ps_survey *out,
     struct ps_dir_settings dir = ps_dir_effective(said);
 
     out->covers |= ps_dir_covers(&dir);
-    out->covers_all |= dir.all == PS_ON;
-    out->covers_some |= dir.cgi == PS_ON || dir.extensions || dir.handlers;
     out->reaches_cgi |= dir.all == PS_ON || dir.cgi == PS_ON || dir.extensions
                         || has_cgi_handler(dir.handlers);
     out->checks_suexec |= dir.check_suexec == PS_ON;
 }
 
-static void survey_core(struct ps_survey *out, const core_dir_config *core)
+/* What a .htaccess in this place may say; `all`: everything is covered. */
+static void survey_core(struct ps_survey *out, const core_dir_config *core,
+                        bool all)
 {
-    int allowed = core->override & OR_ALL;
+    int allowed = core->override & OR_UNSET ? 0 : core->override & OR_ALL;
+    bool listed =
+        core->override_list && !apr_is_empty_table(core->override_list);
 
-    if (core->override & OR_UNSET) {
-        allowed = 0;
-    }
-    out->htaccess |= allowed != 0 || core->override_list;
-    out->htaccess_handler |= (allowed & OR_FILEINFO) || core->override_list;
+    out->htaccess |= allowed != 0 || listed;
+    out->htaccess_auth |= (allowed & OR_AUTHCFG) || listed;
+    out->uncovered_scripts |= ((allowed & OR_FILEINFO) || listed) && !all;
 }
 
-static void survey_place(struct ps_survey *out, const ap_conf_vector_t *place);
+/* A host's survey, and what holds for it outside of its sections. */
+struct tour
+{
+    struct ps_survey *out;
+    bool all; /* the host covers all */
+};
 
-static void survey_all(struct ps_survey *out, const apr_array_header_t *places)
+static void survey_place(const struct tour *t, const ap_conf_vector_t *place);
+
+static void survey_all(const struct tour *t, const apr_array_header_t *places)
 {
     for (int i = 0; places && i < places->nelts; i++) {
-        const struct ps_dir_settings *said;
         const ap_conf_vector_t *place =
             APR_ARRAY_IDX(places, i, ap_conf_vector_t *);
+        const struct ps_dir_settings *said = ps_dir_of(place);
 
-        survey_place(out, place);
-        said = ps_dir_of(place);
+        survey_place(t, place);
         if (said && (said->all != PS_UNSET || ps_dir_covers(said))) {
-            out->sections++;
+            t->out->sections++;
         }
     }
 }
 
 /* A section, and those inside of it. */
-static void survey_place(struct ps_survey *out, const ap_conf_vector_t *place)
+static void survey_place(const struct tour *t, const ap_conf_vector_t *place)
 {
     const struct ps_dir_settings *said = ps_dir_of(place);
     const core_dir_config *core = ap_get_core_module_config(place);
+    bool all = t->all;
 
     if (said) {
-        survey_settings(out, said);
+        survey_settings(t->out, said);
+        if (said->all != PS_UNSET) {
+            all = said->all == PS_ON;
+        }
     }
     if (core) {
-        survey_core(out, core);
-        survey_all(out, core->sec_file);
-        survey_all(out, core->sec_if);
+        survey_core(t->out, core, all);
+        survey_all(t, core->sec_file);
+        survey_all(t, core->sec_if);
     }
 }
 
@@ -81,10 +91,13 @@ struct ps_survey ps_survey_host(server_rec *s)
     struct ps_survey out = {.covers = false};
     const core_server_config *core =
         ap_get_core_module_config(s->module_config);
+    struct ps_dir_settings dir =
+        ps_dir_effective(ps_dir_of(s->lookup_defaults));
+    struct tour tour = {.out = &out, .all = dir.all == PS_ON};
 
-    survey_place(&out, s->lookup_defaults);
-    survey_all(&out, core->sec_dir);
-    survey_all(&out, core->sec_url);
+    survey_place(&tour, s->lookup_defaults);
+    survey_all(&tour, core->sec_dir);
+    survey_all(&tour, core->sec_url);
     return out;
 }
 

@@ -14,14 +14,14 @@
 /** What the places of one host say, taken together. */
 struct ps_survey
 {
-    bool covers;           /* any request at all can be covered */
-    bool covers_all;       /* PSExAll (or a pin) somewhere */
-    bool covers_some;      /* PSExCGI, PSExtensions or PSHandlers somewhere */
-    bool reaches_cgi;      /* a covered request can have mod_cgi's handler */
-    bool checks_suexec;    /* PSCheckSuexecids somewhere */
-    bool htaccess;         /* AllowOverride lets a .htaccess say something */
-    bool htaccess_handler; /* ... AddHandler and SetHandler included */
-    unsigned sections;     /* sections that change what is covered */
+    bool covers;            /* any request at all can be covered */
+    bool reaches_cgi;       /* a covered request can have mod_cgi's handler */
+    bool checks_suexec;     /* PSCheckSuexecids somewhere */
+    bool htaccess;          /* AllowOverride lets a .htaccess say something */
+    bool htaccess_auth;     /* ... what AuthConfig allows, included */
+    bool uncovered_scripts; /* ... AddHandler and SetHandler included, where
+                               not all is covered */
+    unsigned sections;      /* sections that change what is covered */
 };
 
 /** Survey the host `s`, whose own settings are merged with the main server's.

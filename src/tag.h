@@ -14,25 +14,26 @@
 
 APLOG_USE_MODULE(process_security);
 
+/* clang-format off */
+
 /* A request was refused: 403 */
-#define PS_TAG_ROOT "PS0101: "        /* uid or gid 0 */
-#define PS_TAG_MINIMUM "PS0102: "     /* below PSMinUidGid */
-#define PS_TAG_SUEXEC "PS0103: "      /* PSCheckSuexecids */
-#define PS_TAG_PATH "PS0104: "        /* the path rule */
-#define PS_TAG_UNSEEN "PS0105: "      /* the path could not be looked at */
-#define PS_TAG_CHANGED "PS0106: "     /* not the file decided on any more */
-#define PS_TAG_UNREACHED "PS0107: "   /* the tenant cannot reach the file */
+#define PS_TAG_ROOT "PS0101: " /* uid or gid 0 */
+#define PS_TAG_MINIMUM "PS0102: " /* below PSMinUidGid */
+#define PS_TAG_SUEXEC "PS0103: " /* PSCheckSuexecids */
+#define PS_TAG_PATH "PS0104: " /* the path rule */
+#define PS_TAG_UNSEEN "PS0105: " /* the path could not be looked at */
+#define PS_TAG_CHANGED "PS0106: " /* not the file decided on any more */
+#define PS_TAG_UNREACHED "PS0107: " /* the tenant cannot reach the file */
 #define PS_TAG_TWO_TENANTS "PS0108: " /* redirected to another's file */
+#define PS_TAG_HTACCESS "PS0109: " /* anybody's .htaccess took effect */
 
 /* A request failed: 500 */
-#define PS_TAG_DROP "PS0201: "   /* the drop failed */
+#define PS_TAG_DROP "PS0201: " /* the drop failed */
 #define PS_TAG_THREAD "PS0202: " /* no thread could be started */
-#define PS_TAG_CGID "PS0203: "   /* mod_cgid would run it as the server */
-#define PS_TAG_IDENTITY                                                        \
-    "PS0204: " /* a worker without the server's identity                       \
-                */
-#define PS_TAG_LEFT_OVER                                                       \
-    "PS0205: " /* a request's end could not be a tenant's */
+#define PS_TAG_CGID "PS0203: " /* mod_cgid would run it as the server */
+#define PS_TAG_IDENTITY "PS0204: " /* a thread that is not the server's */
+#define PS_TAG_LEFT_OVER "PS0205: " /* what is left cannot be cleared */
+#define PS_TAG_SUSPENDED "PS0206: " /* the handler wants to go on later */
 
 /* A child could not start */
 #define PS_TAG_CHILD "PS0301: "
@@ -43,16 +44,19 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_CONF_NO_CAPS "PS0403: "
 #define PS_TAG_CONF_DUMPABLE "PS0404: "
 #define PS_TAG_CONF_TENANT "PS0405: "
+#define PS_TAG_CONF_LUA_SCOPE "PS0406: "
 
 /* The configuration is questionable */
 #define PS_TAG_WARN_ROOT "PS0501: "
 #define PS_TAG_WARN_DAC "PS0502: "
-#define PS_TAG_WARN_LUA "PS0503: "
+#define PS_TAG_WARN_HTACCESS "PS0503: "
 #define PS_TAG_WARN_UNCOVERED "PS0504: "
 #define PS_TAG_WARN_SERVER_USER "PS0505: "
 #define PS_TAG_WARN_SUEXEC "PS0506: "
 #define PS_TAG_WARN_STACK "PS0507: "
 #define PS_TAG_WARN_CORE "PS0508: "
 #define PS_TAG_WARN_FCGID "PS0509: "
+
+/* clang-format on */
 
 #endif /* PS_TAG_H */

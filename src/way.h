@@ -33,11 +33,4 @@ typedef int ps_way(request_rec *r, const struct ps_plan *plan);
 /** In a thread of httpd that is the tenant, for any handler. */
 ps_way ps_way_thread;
 
-/**
- * Take all filters off that a tenant's .htaccess can have put there, before
- * the server's own thread goes on with the request (error pages, the rest of
- * the body): mod_lua's run a tenant's code, wherever they are called.
- */
-void ps_strip_filters(request_rec *r);
-
 #endif /* PS_WAY_H */

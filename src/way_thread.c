@@ -10,10 +10,10 @@
  */
 #include "way.h"
 
+#include "filters.h"
+#include "path.h"
 #include "tag.h"
 #include "tenant_thread.h"
-
-#include "path.h"
 
 #include <apr_strings.h>
 #include <fcntl.h>
@@ -22,12 +22,12 @@
 #include <http_request.h>
 #include <mpm_common.h>
 #include <unistd.h>
-#include <util_filter.h>
 
 /* What the pool of a request holds of a tenant's, and whose it is. */
 struct remains
 {
     struct ps_identity who;
+    bool tenants; /* a tenant's thread ran handlers: there may be some */
     apr_pool_t *pool;
     server_rec *server;
 };
@@ -78,6 +78,9 @@ static apr_status_t empty_as_tenant(void *data)
     struct remains remains = *(struct remains *)data;
     struct ps_errand_result result = {.done = false};
 
+    if (!remains.tenants) {
+        return APR_SUCCESS;
+    }
     if (ps_in_tenant_thread()) {
         if (!ps_thread_acts_as(&ps_kernel, remains.who.uid, remains.who.gid)) {
             end_process(remains.server, &remains.who, 0);
@@ -104,30 +107,37 @@ static bool same_identity(const struct ps_identity *a,
 }
 
 /*
- * An internal redirect goes on with the same pool, so that what one tenant
- * left would be cleared as another: refused.
+ * The request's record of what is left, made where there is none. NULL where
+ * another tenant has left something: an internal redirect goes on with the
+ * same pool, so that it would be cleared as this one.
  */
-static bool register_remains(request_rec *r, const struct ps_identity *who)
+static struct remains *remains_for(request_rec *r,
+                                   const struct ps_identity *who)
 {
     void *found = NULL;
     struct remains *remains;
 
     apr_pool_userdata_get(&found, REMAINS_KEY, r->pool);
-    if (found) {
-        return same_identity(&((struct remains *)found)->who, who);
+    remains = found;
+    if (!remains) {
+        remains = apr_pcalloc(r->pool, sizeof(*remains));
+        remains->pool = r->pool;
+        remains->server = r->server;
+        apr_pool_userdata_setn(remains, REMAINS_KEY, NULL, r->pool);
+        apr_pool_pre_cleanup_register(r->pool, remains, empty_as_tenant);
     }
-    remains = apr_palloc(r->pool, sizeof(*remains));
-    *remains =
-        (struct remains){.who = *who, .pool = r->pool, .server = r->server};
-    apr_pool_userdata_setn(remains, REMAINS_KEY, NULL, r->pool);
-    apr_pool_pre_cleanup_register(r->pool, remains, empty_as_tenant);
-    return true;
+    if (remains->tenants && !same_identity(&remains->who, who)) {
+        return NULL;
+    }
+    remains->who = *who;
+    return remains;
 }
 
 struct job
 {
     request_rec *r;
     const struct ps_plan *plan;
+    struct remains *remains; /* NULL where nothing can be left */
     int status;
 };
 
@@ -147,7 +157,7 @@ static int open_decided(request_rec *r, const struct ps_plan *plan, int *fd)
         if (*fd >= 0) {
             close(*fd);
         }
-        if (err == ENOENT) {
+        if (err == ENOENT || err == ENOTDIR) {
             return HTTP_NOT_FOUND;
         }
         ap_log_rerror(APLOG_MARK, APLOG_ERR, err, r,
@@ -175,6 +185,14 @@ static int open_decided(request_rec *r, const struct ps_plan *plan, int *fd)
  */
 static int end_response(request_rec *r, int status)
 {
+    if (status == SUSPENDED) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      PS_TAG_SUSPENDED "%s: failed: the handler '%s' wants to "
+                                       "go on later, but a tenant's thread "
+                                       "ends with its request",
+                      r->filename, r->handler);
+        status = DECLINED;
+    }
     if (status == DECLINED) {
         status = HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -193,6 +211,9 @@ static void run_handlers(void *data)
     bool open_first = job->plan->verify || job->plan->keep_open;
     int fd = -1;
 
+    if (job->remains) {
+        job->remains->tenants = true;
+    }
     job->status = open_first ? open_decided(job->r, job->plan, &fd) : OK;
     if (job->status != OK) {
         return;
@@ -212,14 +233,22 @@ int ps_way_thread(request_rec *r, const struct ps_plan *plan)
     struct job job = {.r = r, .plan = plan, .status = DECLINED};
     struct ps_errand_result result;
 
-    if (!plan->reads_only && !register_remains(r, &plan->who)) {
+    /*
+     * No HTTP/2 session, nor another protocol, in this thread: it would
+     * outlive the request, and start threads that inherit the tenant's ids.
+     */
+    apr_table_unset(r->headers_in, "Upgrade");
+    if (!plan->reads_only) {
+        job.remains = remains_for(r, &plan->who);
+    }
+    if (!plan->reads_only && !job.remains) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       PS_TAG_TWO_TENANTS
                       "%s: refused: the request was "
                       "another tenant's before it was redirected to uid %u, "
                       "gid %u",
                       r->filename, plan->who.uid, plan->who.gid);
-        ps_strip_filters(r);
+        ps_reset_filters(r);
         return HTTP_FORBIDDEN;
     }
     result = ps_run_as(&plan->who, run_handlers, &job);
@@ -227,30 +256,6 @@ int ps_way_thread(request_rec *r, const struct ps_plan *plan)
         log_failure(&result, &plan->who, r);
         job.status = HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (job.status != SUSPENDED) {
-        ps_strip_filters(r);
-    }
+    ps_reset_filters(r);
     return job.status;
-}
-
-/* Output filters of a subrequest end where its parent's begin. */
-static ap_filter_t *skip_own(request_rec *sub)
-{
-    ap_filter_t *f = sub->output_filters;
-
-    while (f && f->r == sub && f->frec != ap_subreq_core_filter_handle) {
-        f = f->next;
-    }
-    return f;
-}
-
-void ps_strip_filters(request_rec *r)
-{
-    r->input_filters = r->proto_input_filters;
-    if (r->main) {
-        r->output_filters = skip_own(r);
-    }
-    else if (!r->eos_sent) {
-        r->output_filters = r->proto_output_filters;
-    }
 }

@@ -235,7 +235,7 @@ START_TEST(find_tenant)
     const struct tenant_row *row = &tenant_rows[_i];
     struct ps_identity who = {.ngroups = 99};
 
-    assert_wrong(row->name, ps_find_tenant(pool, row->user, row->group, &who),
+    assert_wrong(row->name, ps_find_tenant(pool, row->user, row->group, true, &who),
                  row->wrong);
     ck_assert_msg(who.ngroups == row->ngroups, "%s: %zu groups", row->name,
                   who.ngroups);
@@ -257,7 +257,7 @@ START_TEST(most_groups)
 {
     struct ps_identity who;
 
-    ck_assert_ptr_null(ps_find_tenant(pool, JOINER, WEB, &who));
+    ck_assert_ptr_null(ps_find_tenant(pool, JOINER, WEB, true, &who));
     ck_assert_uint_eq(who.ngroups, PS_GROUPS_MAX);
     for (size_t i = 1; i < who.ngroups; i++) {
         ck_assert_uint_lt(who.groups[i - 1], who.groups[i]);
@@ -270,7 +270,7 @@ START_TEST(root)
 {
     struct ps_identity who;
 
-    ck_assert_ptr_null(ps_find_tenant(pool, "root", "root", &who));
+    ck_assert_ptr_null(ps_find_tenant(pool, "root", "root", true, &who));
     ck_assert_uint_eq(who.uid, 0);
     ck_assert_uint_eq(who.gid, 0);
     ck_assert_uint_ge(who.ngroups, 1);

@@ -192,7 +192,7 @@ START_TEST(walk)
     static struct ps_path got;
     struct stat st;
     size_t before = count_descriptors();
-    int err = ps_walk(path, true, &got);
+    int err = ps_walk(path, &got);
 
     ck_assert_msg(count_descriptors() == before, "%s: left open", row->name);
     ck_assert_msg(err == row->err, "%s: %s", row->name, strerror(err));
@@ -202,30 +202,6 @@ START_TEST(walk)
                       row->name);
         ck_assert_msg(got.end.st_mode == st.st_mode, "%s: mode", row->name);
         assert_seen(row, &got);
-    }
-}
-END_TEST
-
-/* Without the path rule: the end, and no component. */
-START_TEST(no_walk)
-{
-    const struct row *row = &rows[_i];
-    char text[TREE_PATH_MAX];
-    const char *path = tree_path(text, row->path);
-    static struct ps_path got;
-    struct stat st;
-    size_t before = count_descriptors();
-    int err;
-
-    got.length = 1;
-    err = ps_walk(path, false, &got);
-    ck_assert_msg(count_descriptors() == before, "%s: left open", row->name);
-    ck_assert_msg(err == row->err, "%s: %s", row->name, strerror(err));
-    ck_assert_msg(got.length == 0, "%s: %zu components", row->name, got.length);
-    if (err == 0) {
-        ck_assert_int_eq(stat(path, &st), 0);
-        ck_assert_msg(ps_same_file(&got.end, &st), "%s: ends elsewhere",
-                      row->name);
     }
 }
 END_TEST
@@ -254,7 +230,7 @@ START_TEST(walk_as)
 
     ck_assert_msg(err == 0, "%s: no change of uid: %s", row->name,
                   strerror(err));
-    err = ps_walk(tree_path(text, row->path), true, &got);
+    err = ps_walk(tree_path(text, row->path), &got);
     ck_assert_msg(err == row->err, "%s: %s", row->name, strerror(err));
 }
 END_TEST
@@ -266,7 +242,6 @@ Suite *path_suite(void)
 
     tcase_add_unchecked_fixture(tc, setup_tree, tree_end);
     tcase_add_loop_test(tc, walk, 0, (int)ROWS(rows));
-    tcase_add_loop_test(tc, no_walk, 0, (int)ROWS(rows));
     add_as_root(tc, walk_as, ROWS(as_rows));
     suite_add_tcase(suite, tc);
     return suite;

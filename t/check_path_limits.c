@@ -112,7 +112,7 @@ static size_t way_length(void)
 static int walk_closed(const char *name, const char *path, struct ps_path *got)
 {
     size_t before = count_descriptors();
-    int err = ps_walk(path, true, got);
+    int err = ps_walk(path, got);
 
     ck_assert_msg(count_descriptors() == before, "%s: left open", name);
     ck_assert_msg(err != 0 || got->length <= PS_PATH_MAX, "%s: %zu", name,

@@ -83,6 +83,11 @@ static int opening_setresuid(uid_t r, uid_t e, uid_t s)
     return result;
 }
 
+static int bad_unshare(int flags)
+{
+    return goes_wrong() ? wrong_answer() : ps_kernel.unshare(flags);
+}
+
 static int bad_capset(cap_user_header_t hdr, const cap_user_data_t data)
 {
     return goes_wrong() ? wrong_answer() : ps_kernel.capset(hdr, data);
@@ -171,6 +176,7 @@ static struct ps_kernel kernel_of_row(void)
     k.setresgid = wrong->setresgid ? wrong->setresgid : k.setresgid;
     k.setresuid = wrong->setresuid ? wrong->setresuid : k.setresuid;
     k.capset = wrong->capset ? wrong->capset : k.capset;
+    k.unshare = wrong->unshare ? wrong->unshare : k.unshare;
     k.prctl = wrong->prctl ? wrong->prctl : k.prctl;
     k.getresuid = wrong->getresuid ? wrong->getresuid : k.getresuid;
     k.getresgid = wrong->getresgid ? wrong->getresgid : k.getresgid;
@@ -215,6 +221,7 @@ static const struct row drop_rows[] = {
     {"setresuid lies throughout", .wrong = {.setresuid = lying_setresuid},
      STEP(READ_IDS)},
     {"clear fails", WITH(capset), .call = 2, FAILS(EPERM), STEP(CLEAR)},
+    {"unshare fails", WITH(unshare), FAILS(EPERM), STEP(UNSHARE)},
     {"clear lies", WITH(capset), .call = 2, STEP(RETURN)},
     {"clear lies, for the server's own user", WITH(capset), .call = 2,
      .same_user = true, STEP(RETURN)},
