@@ -20,7 +20,7 @@ MODULE := mod_process_security.so
 # The parts that know no httpd header; t/ links them.
 CORE := decision lookup path privilege settings stack tenant_thread
 # The parts that httpd calls.
-GLUE := checks content directives dump filters request startup survey way_thread
+GLUE := checks content directives dump filters refusal request startup suexec survey way_thread
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wformat=2
 ifeq ($(CI),true)

@@ -33,8 +33,8 @@ bool ps_exists(const request_rec *r);
  * Whether the request would be answered by httpd's default handler, and
  * passes no filter that could start a program: it only reads a file.
  *
- * `operators`: nothing of this request's configuration can be a tenant's
- * (ps_only_root_writes()), so that only mod_include counts as such a filter.
+ * `operators`: nothing of this request's configuration can be a tenant's, so
+ * that only mod_include counts as such a filter.
  */
 bool ps_reads_only(const request_rec *r, bool operators);
 

@@ -60,22 +60,6 @@ enum ps_distrust ps_judge_path(const struct ps_component *path, size_t length,
     return PS_TRUSTED;
 }
 
-bool ps_only_root_writes(const struct ps_component *path, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        const struct ps_component *c = &path[i];
-
-        if (c->uid != 0) {
-            return false;
-        }
-        if (!S_ISLNK(c->mode)
-            && ((c->mode & S_IWOTH) || ((c->mode & S_IWGRP) && c->gid != 0))) {
-            return false;
-        }
-    }
-    return length > 0;
-}
-
 /* The verdict `otherwise`, where nobody but uid and gid can change the path. */
 static struct ps_verdict if_path_trusted(const struct ps_facts *facts,
                                          uid_t uid, gid_t gid,

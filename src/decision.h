@@ -102,10 +102,4 @@ struct ps_verdict ps_decide(const struct ps_facts *facts,
 enum ps_distrust ps_judge_path(const struct ps_component *path, size_t length,
                                uid_t uid, gid_t gid, size_t *bad);
 
-/**
- * Whether root alone can change or add anything on the way, sticky folders
- * included: no .htaccess on it is a tenant's.
- */
-bool ps_only_root_writes(const struct ps_component *path, size_t length);
-
 #endif /* PS_DECISION_H */

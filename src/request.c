@@ -7,12 +7,13 @@
 #include "filters.h"
 #include "module.h"
 #include "path.h"
+#include "refusal.h"
 #include "startup.h"
+#include "suexec.h"
 #include "tag.h"
 #include "tenant_thread.h"
 #include "way.h"
 
-#include <apr_strings.h>
 #include <http_config.h>
 #include <http_protocol.h>
 #include <unixd.h>
@@ -61,74 +62,6 @@ int ps_take_request(request_rec *r)
     return thread_is_servers(r) ? DECLINED : HTTP_INTERNAL_SERVER_ERROR;
 }
 
-static const char *distrust_text(enum ps_distrust distrust)
-{
-    switch (distrust) {
-    case PS_FOREIGN_OWNER:
-        return "is owned by neither root nor the file's owner";
-    case PS_OTHERS_WRITE:
-        return "can be written by others";
-    case PS_GROUP_WRITES:
-        return "can be written by a group other than the file's";
-    case PS_TRUSTED:
-        break;
-    }
-    return "is trusted";
-}
-
-static void log_path(request_rec *r, int level, const struct ps_verdict *v,
-                     const struct ps_path *path)
-{
-    const struct ps_component *c = &path->component[v->component];
-
-    ap_log_rerror(
-        APLOG_MARK, level, 0, r,
-        PS_TAG_PATH "%s: refused: path not trusted for uid %u, gid "
-                    "%u: component %" APR_SIZE_T_FMT " '%s' (uid %u, gid %u, "
-                    "mode %04o) %s",
-        r->filename, v->uid, v->gid, v->component, c->name, c->uid, c->gid,
-        (unsigned)(c->mode & 07777), distrust_text(v->distrust));
-}
-
-static void log_refusal(const struct matter *m, int level,
-                        const struct ps_verdict *v)
-{
-    request_rec *r = m->r;
-
-    switch (v->reason) {
-    case PS_REASON_ROOT:
-        ap_log_rerror(APLOG_MARK, level, 0, r,
-                      PS_TAG_ROOT "%s: refused: uid %u, gid %u: root is no "
-                                  "tenant, and handler '%s' (or a filter) "
-                                  "would do more than read it",
-                      r->filename, v->uid, v->gid,
-                      r->handler ? r->handler : "");
-        break;
-    case PS_REASON_MINIMUM:
-        ap_log_rerror(APLOG_MARK, level, 0, r,
-                      PS_TAG_MINIMUM "%s: refused: uid %u, gid %u: below the "
-                                     "minimum of %u, %u",
-                      r->filename, v->uid, v->gid, m->rules.min_uid,
-                      m->rules.min_gid);
-        break;
-    case PS_REASON_SUEXEC:
-        ap_log_rerror(APLOG_MARK, level, 0, r,
-                      PS_TAG_SUEXEC "%s: refused: owned by uid %u, gid %u, "
-                                    "not by those of SuexecUserGroup (%s)",
-                      r->filename, m->facts.owner, m->facts.group,
-                      m->facts.suexec_known
-                          ? apr_psprintf(r->pool, "%u, %u", m->facts.suexec_uid,
-                                         m->facts.suexec_gid)
-                          : "none");
-        break;
-    case PS_REASON_PATH:
-        log_path(r, level, v, &m->path);
-        break;
-    case PS_REASON_NONE:
-        break;
-    }
-}
-
 /* One that never creates a file; HEAD counts as GET. */
 static bool is_plain_method(const request_rec *r)
 {
@@ -142,11 +75,10 @@ static bool is_plain_method(const request_rec *r)
  */
 static int refuse(const struct matter *m, const struct ps_verdict *v)
 {
-    bool missing =
-        !m->facts.exists
-        && (m->r->method_number == M_GET || m->r->method_number == M_POST);
+    bool missing = !m->facts.exists && !m->facts.creates;
 
-    log_refusal(m, missing ? APLOG_INFO : APLOG_ERR, v);
+    ps_log_refusal(m->r, missing ? APLOG_INFO : APLOG_ERR, v, &m->facts,
+                   &m->rules);
     return turn_away(m->r, missing ? HTTP_NOT_FOUND : HTTP_FORBIDDEN);
 }
 
@@ -168,8 +100,8 @@ static void fill_rules(struct matter *m)
 
 static void fill_suexec(struct matter *m)
 {
-    ap_unix_identity_t *id =
-        m->rules.check_suexec ? ap_run_get_suexec_identity(m->r) : NULL;
+    const ap_unix_identity_t *id =
+        m->rules.check_suexec ? ps_suexec_identity(m->r) : NULL;
 
     if (id) {
         m->facts.suexec_known = true;
@@ -213,6 +145,16 @@ static int unseen(request_rec *r, int err)
     return turn_away(r, HTTP_FORBIDDEN);
 }
 
+/* Whether root alone can have had a say in this request's configuration. */
+static bool is_operators(const struct matter *m)
+{
+    size_t bad;
+
+    return ps_judge_path(m->path.component, m->path.length, 0, 0, &bad)
+               == PS_TRUSTED
+           && !anybodys_htaccess(m->r);
+}
+
 /* The file, or the folder that it would stand in; OK or a status. */
 static int look_at_path(struct matter *m)
 {
@@ -236,8 +178,7 @@ static int look_at_path(struct matter *m)
     m->facts.group = m->path.end.st_gid;
     m->facts.path = m->path.component;
     m->facts.path_length = m->path.length;
-    m->facts.reads_only = ps_reads_only(
-        r, ps_only_root_writes(m->path.component, m->path.length));
+    m->facts.reads_only = ps_reads_only(r, is_operators(m));
     return OK;
 }
 

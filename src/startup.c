@@ -9,6 +9,7 @@
 #include "checks.h"
 #include "privilege.h"
 #include "stack.h"
+#include "suexec.h"
 #include "survey.h"
 #include "tag.h"
 
@@ -105,12 +106,14 @@ int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 int ps_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                    server_rec *s)
 {
-    (void)pconf;
     (void)plog;
     if (!is_rehearsal()) {
         ps_check_warnings(ptemp, s);
     }
     active = ps_survey_any_covers(s);
+    if (active) {
+        ps_suexec_take_over(pconf);
+    }
     return OK;
 }
 
