@@ -15,6 +15,7 @@ CC ?= cc
 PYTHON ?= /usr/bin/python3
 
 BUILD := build
+FLAGS := $(BUILD)/flags
 MODULE := mod_process_security.so
 
 # The parts that know no httpd header; t/ links them.
@@ -29,32 +30,39 @@ endif
 CFLAGS ?= -O2 -g
 HARDEN := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 # httpd's headers are not ours to mend: -isystem keeps their warnings out.
-HTTPD_FLAGS = $(shell $(APXS) -q EXTRA_CPPFLAGS) \
+ifneq ($(shell command -v $(APXS)),)
+HTTPD_FLAGS := $(shell $(APXS) -q EXTRA_CPPFLAGS) \
 	-isystem $(shell $(APXS) -q INCLUDEDIR) \
 	-isystem $(shell $(APXS) -q APR_INCLUDEDIR) \
 	-isystem $(shell $(APXS) -q APU_INCLUDEDIR)
+endif
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fPIC -pthread -fvisibility=hidden \
-	$(WARN) $(HARDEN) $(CFLAGS) $(HTTPD_FLAGS)
+	$(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) $(HTTPD_FLAGS)
 
 CORE_OBJECTS := $(CORE:%=$(BUILD)/%.o)
 OBJECTS := $(BUILD)/mod_process_security.o $(GLUE:%=$(BUILD)/%.o) \
 	$(CORE_OBJECTS)
 
 .DELETE_ON_ERROR:
-.PHONY: all install demo check check-debian13 check-unit lint clean need-apxs
+.PHONY: FORCE all install demo check check-debian13 check-unit lint clean need-apxs
 
 all: $(MODULE)
 
 $(MODULE): $(OBJECTS)
 	$(CC) -shared -pthread -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ -lcap
 
-$(BUILD)/mod_process_security.o: mod_process_security.c | need-apxs
-	@mkdir -p $(BUILD)
+$(BUILD)/mod_process_security.o: mod_process_security.c $(FLAGS) | need-apxs
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/%.o: src/%.c | need-apxs
-	@mkdir -p $(BUILD)
+$(BUILD)/%.o: src/%.c $(FLAGS) | need-apxs
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Changes when the compiler, httpd or flags do, and then all is built anew.
+$(FLAGS): FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || \
+	  echo '$(CC) $(ALL_CFLAGS)' >$@
+FORCE:
 
 need-apxs:
 	@command -v $(APXS) >/dev/null || { \
@@ -96,8 +104,7 @@ $(UNIT): $(UNIT_SOURCES) $(wildcard t/*.h) $(CORE_OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(call PKG,--cflags) -Isrc -o $@ \
 	  $(UNIT_SOURCES) $(CORE_OBJECTS) $(call PKG,--libs) -lcap
 
-$(BUILD)/mod_who.so: test/mod_who.c | need-apxs
-	@mkdir -p $(BUILD)
+$(BUILD)/mod_who.so: test/mod_who.c $(FLAGS) | need-apxs
 	$(CC) $(ALL_CFLAGS) -fvisibility=default -shared -o $@ $<
 
 # The one file that may change identity, and what it is looked for by.

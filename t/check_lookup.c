@@ -235,7 +235,8 @@ START_TEST(find_tenant)
     const struct tenant_row *row = &tenant_rows[_i];
     struct ps_identity who = {.ngroups = 99};
 
-    assert_wrong(row->name, ps_find_tenant(pool, row->user, row->group, true, &who),
+    assert_wrong(row->name,
+                 ps_find_tenant(pool, row->user, row->group, true, &who),
                  row->wrong);
     ck_assert_msg(who.ngroups == row->ngroups, "%s: %zu groups", row->name,
                   who.ngroups);

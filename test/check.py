@@ -70,16 +70,19 @@ def run_debian13(counts):
                                stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT)
     last = ""
+    skipped = []
     for line in process.stdout:
         print(f"debian13| {line}", end="", flush=True)
         found = re.match(r"total: (\d+) passed, (\d+) failed", line)
         last = found or last
+        if line.startswith("skipped: "):
+            skipped.append(f"debian13: {line[9:].strip()}")
     status = process.wait()
     if status == 77:
         counts.add(0, 0, ["debian13: no Debian package source here"])
     elif last:
         passed, failed = int(last[1]), int(last[2])
-        counts.add(passed, failed or int(status != 0))
+        counts.add(passed, failed or int(status != 0), skipped)
     else:
         counts.add(0, 1)
 

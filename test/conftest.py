@@ -57,8 +57,13 @@ def start(folder, request):
         return server.start()
 
     yield run
+    failures = []
     for server in servers:
-        server.stop()
+        try:
+            server.stop()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, failures
     for server in servers:
         assert not server.unexpected_lines(), server.unexpected_lines()
         assert not server.missing_lines(), (server.missing_lines(),

@@ -10,6 +10,7 @@ or above that the case did not name fails it.
 """
 import contextlib
 import dataclasses
+import functools
 import http.client
 import os
 import pathlib
@@ -82,6 +83,7 @@ class Who:
         return f"Who({self.text!r})"
 
 
+@functools.lru_cache(None)
 def apxs(name):
     return subprocess.run([APXS, "-q", name], check=True, text=True,
                           capture_output=True).stdout.strip()
@@ -103,6 +105,7 @@ def server_ids():
     raise RuntimeError("no user for a test server")
 
 
+@functools.lru_cache(None)
 def builtin_modules():
     text = subprocess.run([httpd_binary(), "-l"], check=True, text=True,
                           capture_output=True).stdout
@@ -164,7 +167,9 @@ echo Content-Type: text/plain
 echo
 cat /proc/self/status
 """
-WHOAMI_PHP = """<?php header("Content-Type: text/plain");
+# PHP remembers for its whole process what /proc/thread-self was a link to.
+WHOAMI_PHP = """<?php clearstatcache(true);
+header("Content-Type: text/plain");
 echo file_get_contents("/proc/thread-self/status");
 """
 WHOAMI_LUA = """function handle(r)
@@ -330,6 +335,9 @@ DocumentRoot {self.run}
         """TERM by the pid file, and wait until nothing is left."""
         if not self.pid_file.exists():
             return
+        # A worker that still closes a connection and TERM together crash any
+        # httpd now and then (close_worker_sockets in worker and event).
+        time.sleep(0.1)
         pid = self.pid
         family = [pid, *self.children()]
         os.kill(pid, signal.SIGTERM)
@@ -355,14 +363,16 @@ DocumentRoot {self.run}
         """Of the loud lines that come meanwhile, each holds one of `texts`,
         and each of `texts` comes. Yields the list that they are put in."""
         start, lines = len(self.log()), []
-        yield lines
-        log = self.log()[start:]
-        lines += [line for line in log.splitlines() if is_loud(line)]
+        try:
+            yield lines
+        finally:
+            log = self.log()[start:]
+            lines += [line for line in log.splitlines() if is_loud(line)]
+            self.expect += lines
         strange = [n for n in lines if not any(t in n for t in texts)]
         assert not strange, strange
         absent = [t for t in texts if t not in log]
         assert not absent, (absent, log)
-        self.expect += lines
 
     def missing_lines(self):
         text = getattr(self, "said", "") + self.log()
@@ -412,6 +422,13 @@ def shared(mpm, config, keep=False, **kwargs):
         yield httpd
     if not keep:
         shutil.rmtree(folder)
+
+
+def with_file_at(path, file, *command):
+    """`command`, made one for which `file` stands at `path`: the system's
+    own stays as it is for everybody else."""
+    return ["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" && shift && '
+            'exec "$@"', str(file), str(path), *command]
 
 
 def is_zombie(pid):
