@@ -89,15 +89,18 @@ static const char *check_extension(cmd_parms *cmd, const char *word)
 
 static const char *check_handler(cmd_parms *cmd, const char *word)
 {
+    char *lower = apr_pstrdup(cmd->pool, word);
+
+    ap_str_tolower(lower);
     if (*word == '\0') {
         return says(cmd, word, "an empty name is no handler");
     }
-    if (strcasecmp(word, "server-parsed") == 0) {
+    if (strcmp(lower, "server-parsed") == 0) {
         return says(cmd, word,
                     "is no handler any more when requests run (mod_include "
                     "replaces it): use PSExtensions .shtml, or PSExAll On");
     }
-    if (ps_hands_over(word)) {
+    if (ps_hands_over(lower)) {
         return says(cmd, word,
                     "hands requests to another process, which sees nothing "
                     "of a tenant's identity here: it cannot be covered");

@@ -57,13 +57,13 @@ OWN_MEMORY = {
     "cgi": """#!/usr/bin/perl
 print "Content-Type: text/plain\n\n";
 for ("<", "+<") {
-    print "try $_: ", (open(my $f, $_, "/proc/self/mem") ? 1 : 0), "\n"; }
+    print "try $_: ", (open(my $f, $_, "/proc/thread-self/mem") ? 1 : 0), "\n"; }
 system "cat /proc/self/status";
 """,
     "lua": """function handle(r)
     r.content_type = "text/plain"
     for _, mode in ipairs{"r", "r+"} do
-        local f = io.open("/proc/self/mem", mode)
+        local f = io.open("/proc/thread-self/mem", mode)
         r:puts("try " .. mode .. ": " .. (f and 1 or 0) .. "\\n")
     end
     r:puts(io.open("/proc/thread-self/status"):read("*a"))
@@ -73,7 +73,7 @@ end
     "php": """<?php clearstatcache(true);
 header("Content-Type: text/plain");
 foreach (["r", "r+"] as $mode) {
-    $f = @fopen("/proc/self/mem", $mode);
+    $f = @fopen("/proc/thread-self/mem", $mode);
     echo "try $mode: ", $f ? 1 : 0, "\n"; }
 echo file_get_contents("/proc/thread-self/status");
 """,
