@@ -232,10 +232,10 @@ class Httpd:
     """A running server. See the module's docstring."""
 
     def __init__(self, folder, mpm, config, modules=(), expect=(),
-                 main_config="", load=True):
+                 main_config="", load=True, port=None):
         self.folder = pathlib.Path(folder)
         self.mpm = mpm
-        self.port = free_port()
+        self.port = port or free_port()
         self.expect = list(expect)
         self.run = put_folder(self.folder / f"run-{self.port}")
         self.error_log = self.run / "error.log"

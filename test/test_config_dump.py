@@ -8,9 +8,6 @@ from harness import Httpd, put, server_ids, vhost, with_file_at
 SERVER = "as=server files=server cgi=server code=server"
 OWNER = "as=owner(min=100:100)"
 THREAD = "files=thread cgi=thread code=thread"
-# What is not covered is the server's.
-CGI_ONLY = "files=server cgi=thread code=server"
-CODE_ONLY = "files=server cgi=server code=thread"
 
 ROWS = {
     "plain": ("", f"covers=none {SERVER}"),
@@ -21,7 +18,7 @@ ROWS = {
     "all-cgi": ("PSExAll On\nPSExCGI On",
                 f"covers=all,cgi {OWNER} {THREAD}"),
     "extensions": ("PSExtensions .php .cgi", "covers=extensions(.php,.cgi) "
-                   f"{OWNER} {THREAD}"),
+                   f"{OWNER} files=listed cgi=listed code=listed"),
     "minimum": ("PSExAll On\nPSMinUidGid 1000 50",
                 f"covers=all as=owner(min=1000:50) {THREAD}"),
     "default": ("PSExAll On\nPSDefaultUidGid #30003 #30004", "covers=all "
@@ -31,22 +28,21 @@ ROWS = {
     "owner": ("PSUserGroup owner\nPSExAll On",
               f"covers=all {OWNER} {THREAD}"),
     "section": ("<Location /x>\nPSExAll On\n</Location>",
-                f"covers=none+1-sections {OWNER} {THREAD}"),
+                f"covers=none+1-sections {OWNER} files=server cgi=server "
+                "code=server"),
     "sections": ("PSExAll On\n<Location /x>\nPSExAll Off\n</Location>\n"
                  '<Files "y">\nPSExCGI On\n</Files>\n<Directory /srv>\n'
                  "PSTrustedPath Off\n</Directory>",
                  f"covers=all+2-sections {OWNER} {THREAD}"),
     "pin-off": ("PSUserGroup #30001 #30002\nPSExAll Off",
                 f"covers=none {SERVER}"),
-}
-# A host where only some content is covered.
-SOME = {
-    "cgi": ("PSExCGI On", f"covers=cgi {OWNER} {CGI_ONLY}"),
+    "cgi": ("PSExCGI On", f"covers=cgi {OWNER} files=server cgi=thread "
+            "code=server"),
     "handlers": ("PSHandlers lua-script", "covers=handlers(lua-script) "
-                 f"{OWNER} {CODE_ONLY}"),
+                 f"{OWNER} files=server cgi=listed code=listed"),
     "both": ("PSExCGI On\nPSHandlers lua-script", "covers=cgi,"
              f"handlers(lua-script) {OWNER} files=server cgi=thread "
-             "code=thread"),
+             "code=listed"),
 }
 
 
@@ -66,10 +62,10 @@ def host(folder, name, text):
     return vhost(name, folder / "home/alice/www", text)
 
 
-@pytest.mark.parametrize("name", {**ROWS, **SOME})
+@pytest.mark.parametrize("name", ROWS)
 def test_line(folder, name):
     """A host's line; the main server's says that it covers nothing."""
-    text, line = {**ROWS, **SOME}[name]
+    text, line = ROWS[name]
     assert dump(folder, host(folder, name, text)) == {
         "main server main.test": f"none {SERVER}",
         f"{name}.test": line.removeprefix("covers=")}

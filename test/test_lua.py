@@ -93,8 +93,11 @@ def put_scripts(folder):
         for name in ("file.txt", "whoami.lua", "whoami.cgi"):
             put(www / "filtered" / name, (www / name).read_text(), 0o755,
                 tenant)
-        put(www / "filtered/fails.cgi", "#!/bin/sh\n", 0o755, tenant)
-        put(www / "filtered/fails.lua", "function handle() return 500 end",
+        put(www / "filtered/reads.cgi", "#!/bin/sh\ncat >/dev/null\necho\n"
+            "cat /proc/self/status\n", 0o755, tenant)
+        put(www / "filtered/fails.cgi", "#!/bin/sh\ncat >/dev/null\n",
+            0o755, tenant)
+        put(www / "filtered/fails.lua", "function handle() return 404 end",
             0o644, tenant)
 
 
@@ -189,6 +192,20 @@ def test_finalizer(httpd, end, keep_alive):
         connection.close()
 
 
+def test_suspended(httpd):
+    """A script that wants to go on when its thread has ended is stopped, and
+    what it leaves is still its tenant's to clear."""
+    note = put(httpd.folder / "notes" / "note", "", 0o666)
+    for i, tenant in enumerate((ALICE, BOB)):
+        put(httpd.folder / "home" / tenant.name / "www" / "suspends.lua",
+            FINALIZER.replace("NOTE", str(note)).replace("END", "return -3"),
+            0o644, tenant)
+        with httpd.expecting("PS0206"):
+            answer = httpd.get("/suspends.lua", tenant.name)
+        assert answer.status == 500 and answer.served_by.is_(tenant)
+        expect_notes(httpd, [ALICE, BOB][:i + 1])
+
+
 def test_finalizer_when_client_leaves(httpd):
     """So it does where the client breaks off, before, or in, the answer."""
     put(httpd.folder / "notes" / "note", "", 0o666)
@@ -207,11 +224,11 @@ FILTERED = {
     "cgi": ("whoami.cgi", "GET", 200),
     "missing": ("missing.txt", "GET", 404),
     "unread-lua": ("whoami.lua", "POST", 200),
-    "unread-cgi": ("whoami.cgi", "POST", 200),
+    "read-cgi": ("reads.cgi", "POST", 200),
     "unread-file": ("file.txt", "POST", 200),
     "unread-put": ("file.txt", "PUT", 405),
-    "unread-cgi-error": ("fails.cgi", "POST", 500),
-    "unread-lua-error": ("fails.lua", "POST", 500),
+    "read-cgi-error": ("fails.cgi", "POST", 500),
+    "unread-lua-error": ("fails.lua", "POST", 404),
 }
 
 
@@ -230,7 +247,7 @@ def test_filters(httpd, name):
                                connection=connection)
         assert answer.status == status
         assert answer.served_by.is_(tenant)
-        if "whoami" in path:
+        if "whoami" in path or "reads" in path:
             assert answer.who.is_(tenant), answer.text
         assert httpd.get("/whoami.lua", tenant.name,
                          connection=connection).who.is_(tenant)

@@ -136,7 +136,7 @@ def site(request):
             request.config.getoption("--keep"),
             modules=["cgi", "status", "proxy", "proxy_http", "proxy_fcgi",
                      "fcgid", "rewrite", "reqtimeout"],
-            expect=["PS0509"]) as httpd:
+            expect=["PS0503", "PS0509"]) as httpd:
         httpd.www = httpd.folder / "home/alice/www"
         httpd.port_of_backend = port
         yield httpd
@@ -204,8 +204,7 @@ def test_handler_that_nobody_takes(bare, handler):
             assert answer.served_by.is_(ALICE), answer
         for link in links:
             # As root's, it would have to be a file that is only read.
-            tag = "PS0101" if "roots" in link and "/" not in handler \
-                else "PS0104"
+            tag = "PS0101" if "roots" in link else "PS0104"
             with bare.expecting(tag if host == "alice" else "AH00132"):
                 answer = bare.get(link, host)
             assert answer.status == 403, (link, answer)
