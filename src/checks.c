@@ -204,6 +204,12 @@ static const char *const warnings[WARNINGS] = {
     "nothing and all is refused",
 };
 
+static bool suexec_answers(void)
+{
+    return ap_unixd_config.suexec_enabled
+           && (is_loaded("mod_suexec.c") || is_loaded("mod_userdir.c"));
+}
+
 static void warn_host(struct finding findings[WARNINGS], server_rec *s,
                       const struct ps_survey *survey)
 {
@@ -216,8 +222,7 @@ static void warn_host(struct finding findings[WARNINGS], server_rec *s,
             (host.tenancy == PS_TENANCY_PINNED && host.tenant.uid == server)
             || (host.default_set && host.default_tenant.uid == server),
         [WARN_UNCOVERED] = survey->uncovered_scripts,
-        [WARN_SUEXEC] =
-            survey->checks_suexec && !ap_unixd_config.suexec_enabled,
+        [WARN_SUEXEC] = survey->checks_suexec && !suexec_answers(),
     };
 
     for (int i = 0; i < WARNINGS; i++) {

@@ -30,29 +30,34 @@ static void survey_settings(struct ps_survey *out,
     out->checks_suexec |= dir.check_suexec == PS_ON;
 }
 
-/* What a .htaccess in this place may say; `all`: everything is covered. */
-static void survey_core(struct ps_survey *out, const core_dir_config *core,
-                        bool all)
+/* A host's survey, and what holds for it outside of its sections. */
+struct tour
 {
-    int allowed = core->override & OR_UNSET ? 0 : core->override & OR_ALL;
+    struct ps_survey *out;
+    bool all;     /* the host covers all */
+    bool scripts; /* a .htaccess somewhere may say AddHandler */
+    bool off;     /* a section says PSExAll Off, and nothing of .htaccess */
+};
+
+/* What a .htaccess in this place may say; `all`: everything is covered. */
+static void survey_core(struct tour *t, const core_dir_config *core, bool all)
+{
+    struct ps_survey *out = t->out;
+    bool unset = (core->override & OR_UNSET) != 0;
+    int allowed = unset ? 0 : core->override & OR_ALL;
     bool listed =
         core->override_list && !apr_is_empty_table(core->override_list);
 
     out->htaccess |= allowed != 0 || listed;
     out->htaccess_auth |= (allowed & OR_AUTHCFG) || listed;
+    t->scripts |= (allowed & OR_FILEINFO) || listed;
     out->uncovered_scripts |= ((allowed & OR_FILEINFO) || listed) && !all;
+    t->off |= unset && !all;
 }
 
-/* A host's survey, and what holds for it outside of its sections. */
-struct tour
-{
-    struct ps_survey *out;
-    bool all; /* the host covers all */
-};
+static void survey_place(struct tour *t, const ap_conf_vector_t *place);
 
-static void survey_place(const struct tour *t, const ap_conf_vector_t *place);
-
-static void survey_all(const struct tour *t, const apr_array_header_t *places)
+static void survey_all(struct tour *t, const apr_array_header_t *places)
 {
     for (int i = 0; places && i < places->nelts; i++) {
         const ap_conf_vector_t *place =
@@ -67,7 +72,7 @@ static void survey_all(const struct tour *t, const apr_array_header_t *places)
 }
 
 /* A section, and those inside of it. */
-static void survey_place(const struct tour *t, const ap_conf_vector_t *place)
+static void survey_place(struct tour *t, const ap_conf_vector_t *place)
 {
     const struct ps_dir_settings *said = ps_dir_of(place);
     const core_dir_config *core = ap_get_core_module_config(place);
@@ -80,7 +85,7 @@ static void survey_place(const struct tour *t, const ap_conf_vector_t *place)
         }
     }
     if (core) {
-        survey_core(t->out, core, all);
+        survey_core(t, core, all);
         survey_all(t, core->sec_file);
         survey_all(t, core->sec_if);
     }
@@ -98,6 +103,8 @@ struct ps_survey ps_survey_host(server_rec *s)
     survey_place(&tour, s->lookup_defaults);
     survey_all(&tour, core->sec_dir);
     survey_all(&tour, core->sec_url);
+    /* Which of its sections' AllowOverride holds there, nobody can tell. */
+    out.uncovered_scripts |= tour.off && tour.scripts && tour.all;
     return out;
 }
 

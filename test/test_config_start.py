@@ -3,6 +3,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -121,35 +122,45 @@ def status_of(pid):
     return dict(line.split(":\t", 1) for line in text.splitlines())
 
 
+def check_child(pid, covered, open_):
+    """A child's ids and capabilities; and that its own user can look into it
+    only where it is `open_`: the kernel shows it as that user's, else as
+    root's."""
+    status = status_of(pid)
+    user = server_ids()
+    assert status["Uid"].split() == [str(user.uid)] * 4
+    assert status["Gid"].split() == [str(user.gid)] * 4
+    assert int(status["CapPrm"], 16) == (0xc0 if covered else 0)
+    for name in ("CapEff", "CapInh", "CapAmb"):
+        assert int(status[name], 16) == 0, (name, status)
+    environ = f"/proc/{pid}/environ"
+    assert os.stat(environ).st_uid == (user.uid if open_ else 0)
+    peek = subprocess.run(["cat", environ], user=user.uid, group=user.gid,
+                          extra_groups=[], capture_output=True)
+    assert (peek.returncode == 0) == open_, peek
+
+
 @pytest.mark.parametrize("core", (False, True), ids=("plain", "coredump"))
 @pytest.mark.parametrize("cover", (*COVER, "nothing"))
 def test_children(server, folder, mpm, cover, core):
     """A covered server's children hold SETUID and SETGID, permitted only, and
-    cannot be looked into by their own user; others hold nothing, and are as
-    httpd makes them."""
+    cannot be looked into by their own user, before their first drop as after
+    it; others hold nothing, and are as httpd makes them."""
     covered = cover != "nothing"
-    httpd = server(mpm, alice(folder, COVER.get(cover, "")), modules=["cgi"],
-                   expect=["PS0504", "PS0508"], main_config=f"CoreDumpDirectory"
-                   f" {folder}\n" if core else "").start()
-    assert httpd.get("/whoami.cgi").status == 200
-    children = httpd.children()
-    assert children
-    user = server_ids()
-    for pid in children:
-        status = status_of(pid)
-        assert status["Uid"].split() == [str(user.uid)] * 4
-        assert status["Gid"].split() == [str(user.gid)] * 4
-        assert int(status["CapPrm"], 16) == (0xc0 if covered else 0)
-        for name in ("CapEff", "CapInh", "CapAmb"):
-            assert int(status[name], 16) == 0, (name, status)
-        # The kernel shows a dumpable process as its user's, else as root's.
-        open_ = core and not covered
-        assert os.stat(f"/proc/{pid}/environ").st_uid == (user.uid if open_
-                                                          else 0)
-        peek = subprocess.run(["cat", f"/proc/{pid}/environ"], user=user.uid,
-                              group=user.gid, extra_groups=[],
-                              capture_output=True)
-        assert (peek.returncode == 0) == open_, peek
+    www = folder / "home/alice/www"
+    httpd = server(mpm, vhost("plain", www) + alice(
+        folder, COVER.get(cover, "")), modules=["cgi"],
+        expect=["PS0504", "PS0508"],
+        main_config=f"CoreDumpDirectory {folder}\n" if core else "").start()
+    for host in ("plain", "alice"):
+        answer = httpd.get("/whoami.cgi", host)
+        assert answer.who.is_(ALICE) if covered and host == "alice" \
+            else answer.who.is_server()
+        httpd._wait(lambda: all(status_of(pid)["Uid"][0] != "0"
+                                for pid in httpd.children()), 20, "settle")
+        time.sleep(0.05)
+        for pid in httpd.children():
+            check_child(pid, covered, open_=core and not covered)
 
 
 def test_beside_cgid(start, folder):

@@ -20,7 +20,6 @@ REPORTS = {
     "virtual-page": '<!--#include virtual="/exec-cmd.shtml" -->',
     "exec-cmd": EXEC,
     "exec-cgi": '<!--#exec cgi="/whoami.cgi" -->',
-    # mod_include speaks of the owner's name; numbers need none.
     "conditional": '<!--#if expr="v(\'REQUEST_METHOD\') = \'GET\'" -->'
                    f"{EXEC}<!--#endif -->",
 }

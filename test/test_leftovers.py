@@ -13,7 +13,8 @@ import time
 import pytest
 
 from conftest import MPMS
-from harness import ALICE, BOB, TENANTS, Who, is_zombie, put, put_folder, shared
+from harness import (ALICE, BOB, TENANTS, Who, is_zombie, put, put_folder,
+                     shared)
 from test_tenants import hosts
 
 

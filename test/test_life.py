@@ -225,9 +225,9 @@ def test_recycled_children(start, folder, mpm):
     with Clients(httpd, 4, 60, keep=False) as clients:
         pass
     assert not clients.faults, (len(clients.faults), clients.faults[:5])
+    assert len(clients.broken) <= 5
     pids = set(map(int, (folder / "pids.log").read_text().split()))
     assert len(pids) > 1.5 * most, len(pids)
-    print(len(pids))
 
     def all_is_well():
         children = httpd.children()
@@ -258,8 +258,8 @@ def test_one_child_does_not_grow(start, folder, mpm):
             "ThreadLimit 8\n")))
     if mpm == "prefork":
         httpd.expect.append("AH00161")  # two clients, one child
+    assert proc.wait_until(lambda: len(httpd.children()) == 1)
     one = httpd.children()
-    assert len(one) == 1
 
     def load(count):
         with Clients(httpd, 2, count // 2) as clients:
@@ -272,7 +272,6 @@ def test_one_child_does_not_grow(start, folder, mpm):
 
     threads, descriptors, maps, memory = load(1000)
     after = load(3000)
-    print(threads, descriptors, maps, memory, "->", after)
     assert after[:2] == (threads, descriptors)
-    assert after[2] <= maps + 4
+    assert after[2] <= maps + 4, (maps, after)
     assert after[3] <= memory + 1024, (memory, after)

@@ -4,6 +4,7 @@ The attack: Lua calls a finalizer when httpd closes the interpreter, which it
 does when it empties the request's pool, after the answer, in whatever thread.
 """
 import re
+import socket
 
 import pytest
 
@@ -255,3 +256,25 @@ def test_filters(httpd, name):
         whos = notes(httpd)[before:]
         assert all(who.is_(tenant) for who in whos), whos
         assert whos or status >= 400
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=[name for name, _ in HOSTS])
+def test_finalizer_when_server_stops(start, folder, host):
+    """prefork's child, told to end while a script runs, empties its pools
+    from a signal handler: the finalizer is still the tenant's."""
+    host, tenant = host
+    put_folder(folder / "notes", 0o777)
+    note = put(folder / "notes" / "note", "", 0o666)
+    owner = tenant or ALICE
+    put(folder / "home" / owner.name / "www" / "loops.lua",
+        FINALIZER.replace("NOTE", str(note)).replace(
+            "END", "note() while true do end"), 0o644, owner)
+    httpd = start("prefork", hosts(folder, True)
+                  + "AddHandler lua-script .lua\n", modules=["lua"],
+                  expect=["PS0503"])
+    with socket.create_connection(("127.0.0.1", httpd.port)) as s:
+        s.sendall(f"GET /loops.lua HTTP/1.0\r\nHost: {host}.test\r\n\r\n"
+                  .encode())
+        assert wait_until(lambda: notes(httpd))
+        httpd.stop()
+    expect_notes(httpd, [tenant, tenant])

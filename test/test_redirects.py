@@ -91,9 +91,14 @@ def put_site(folder, tenant):
             put_folder(path.parent, 0o755, tenant)
 
 
-@pytest.fixture(scope="module", params=[
-    (mpm, pinned) for mpm in MPMS for pinned in (True, False)],
-    ids=lambda p: f"{p[0]}-{'pinned' if p[1] else 'owner'}")
+SERVERS = [(mpm, pinned) for mpm in MPMS for pinned in (True, False)]
+
+
+def server_id(server):
+    return f"{server[0]}-{'pinned' if server[1] else 'owner'}"
+
+
+@pytest.fixture(scope="module", params=SERVERS, ids=server_id)
 def httpd(request):
     mpm, pinned = request.param
 
@@ -131,7 +136,6 @@ def is_(who, tenant):
 WAYS = {
     "index-cgi": ("/index-cgi/", 200, ()),
     "index-lua": ("/index-lua/", 200, ()),
-    "index-php": ("/index-php/", 200, ()),
     "index-own": ("/index-own/", 200, ()),
     "fallback": ("/fallback/no/such", 200, ()),
     "error-404": ("/errors/missing", 404, ()),
@@ -145,7 +149,6 @@ WAYS = {
     "location-rewrite": ("/to-rewrite.cgi", 200, ()),
     "rewrite": ("/front/a/page?x=y", 200, ()),
     "rewrite-lua": ("/front-lua/a/page", 200, ()),
-    "rewrite-php": ("/front-php/a/page", 200, ()),
     "action": ("/action/x.mine", 200, ()),
     "type-map": ("/map/x.var", 200, ()),
     "multiviews": ("/views/page", 200, ()),
@@ -157,13 +160,23 @@ WAYS = {
 def test_way(httpd, way):
     """Each way to a script ends in that script as its tenant, and where the
     host is not covered, as the server."""
-    if "php" in way and httpd.mpm != "prefork":
-        return
     path, status, says = WAYS[way]
     for host, tenant in HOSTS:
         with httpd.expecting(*says):
             answer = httpd.get(path, host)
         assert answer.status == status
+        assert is_(answer.served_by, tenant)
+        assert is_(answer.who, tenant), answer.text
+
+
+@pytest.mark.parametrize("path", ("/index-php/", "/front-php/a/page"))
+@pytest.mark.parametrize("httpd", SERVERS[:2], ids=server_id, indirect=True)
+def test_way_to_php(httpd, path):
+    """The same to mod_php's pages, where there is mod_php: on prefork."""
+    assert httpd.mpm == "prefork"
+    for host, tenant in HOSTS:
+        answer = httpd.get(path, host)
+        assert answer.status == 200
         assert is_(answer.served_by, tenant)
         assert is_(answer.who, tenant), answer.text
 

@@ -64,9 +64,9 @@ class Clients:
     turn.
 
     faults   (host, path, what was wrong)
-    broken   paths asked again, as a kept connection was closed: event does
-             so when its workers are busy (bare httpd, too), a restart does,
-             and browsers ask again
+    broken   paths asked again, as the connection was closed without an
+             answer: event closes kept ones when its workers are busy, and
+             a child that retires may reset new ones (bare httpd, too)
     served   how often each (host, path) was asked
     """
 
@@ -83,9 +83,8 @@ class Clients:
             return self.httpd.get(path, host, connection=kept)
         except (http.client.RemoteDisconnected, ConnectionResetError,
                 BrokenPipeError):
-            if kept is None:
-                raise
-            kept.close()
+            if kept:
+                kept.close()
             self.broken.append(path)
             return self.httpd.get(path, host, connection=kept)
 
