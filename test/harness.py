@@ -14,6 +14,7 @@ import functools
 import http.client
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -130,9 +131,13 @@ def load_line(name):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that connections get: httpd binds it, lets it go, and binds
+    it again, and another test's client could have it by then."""
+    for port in random.sample(range(10240, 32768), 100):
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port")
 
 
 def new_folder():
@@ -427,8 +432,14 @@ def shared(mpm, config, keep=False, **kwargs):
 def with_file_at(path, file, *command):
     """`command`, made one for which `file` stands at `path`: the system's
     own stays as it is for everybody else."""
-    return ["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" && shift && '
-            'exec "$@"', str(file), str(path), *command]
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        in_chroot = all(line.split()[4] != "/" for line in mounts)
+    # In a chroot there is nothing that unshare(1) could make private; so the
+    # file is taken away again, for whoever would see it, too.
+    return ["unshare", "-m", *(["--propagation", "unchanged"] * in_chroot),
+            "sh", "-c", 'mount --bind "$0" "$1" || exit; at=$1; shift; "$@"; '
+            'status=$?; umount "$at"; exit $status',
+            str(file), str(path), *command]
 
 
 def is_zombie(pid):

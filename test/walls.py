@@ -102,14 +102,15 @@ def running(httpd, kind):
     """While alice's slow script runs: (pids of the children, ids of alice's
     threads in them). Ends it by ending its client and the script."""
     def ask():
-        with contextlib.suppress(OSError, Exception):
+        with contextlib.suppress(Exception):
             httpd.get(f"/slow.{kind}")
 
     client = threading.Thread(target=ask)
     client.start()
     try:
-        assert proc.wait_until(lambda: proc.threads_of(httpd, ALICE)), kind
-        assert proc.wait_until(lambda: kind == "php" or proc.scripts(httpd))
+        assert proc.wait_until(
+            lambda: proc.threads_of(httpd, ALICE)
+            and (kind == "php" or proc.scripts(httpd))), (kind, httpd.log())
         time.sleep(0.1)
         yield (httpd.children(),
                [tid for _, tid in proc.threads_of(httpd, ALICE)])
