@@ -278,7 +278,9 @@ static void warn_server(server_rec *s)
                      PS_TAG_WARN_FCGID
                      "mod_fcgid runs its programs from a "
                      "process of its own, as the server's user or through "
-                     "suexec: what its handler takes is not covered");
+                     "suexec: what its handler takes is not covered, and a "
+                     ".htaccess that may say SetHandler can give it a "
+                     "tenant's script");
     }
     if (threaded != AP_MPMQ_NOT_SUPPORTED && ap_thread_stacksize != 0
         && ap_thread_stacksize < STACK_COMFORTABLE) {

@@ -3,16 +3,20 @@
  */
 #include "survey.h"
 
-#include "content.h"
 #include "module.h"
 
 #include <apr_strings.h>
 #include <http_core.h>
+#include <strings.h>
 
 static bool has_cgi_handler(const apr_array_header_t *handlers)
 {
     for (int i = 0; handlers && i < handlers->nelts; i++) {
-        if (ps_is_cgi(APR_ARRAY_IDX(handlers, i, char *))) {
+        const char *handler = APR_ARRAY_IDX(handlers, i, char *);
+
+        /* In any case, as PSHandlers matches handlers in any. */
+        if (strcasecmp(handler, "cgi-script") == 0
+            || strcasecmp(handler, CGI_MAGIC_TYPE) == 0) {
             return true;
         }
     }

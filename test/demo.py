@@ -18,7 +18,7 @@ import threading
 
 import harness
 import proc
-from harness import Tenant, Who, put, put_folder, server_ids
+from harness import Tenant, Who, put, server_ids
 
 # Numbers are enough for the kernel; the system's users stay as they are.
 ALICE = Tenant(30101, 30101, name="alice")

@@ -57,7 +57,8 @@ OWN_MEMORY = {
     "cgi": """#!/usr/bin/perl
 print "Content-Type: text/plain\n\n";
 for ("<", "+<") {
-    print "try $_: ", (open(my $f, $_, "/proc/thread-self/mem") ? 1 : 0), "\n"; }
+    my $opens = open(my $f, $_, "/proc/thread-self/mem");
+    print "try $_: ", ($opens ? 1 : 0), "\n"; }
 system "cat /proc/self/status";
 """,
     "lua": """function handle(r)
