@@ -14,8 +14,8 @@ int ps_take_request(request_rec *r);
 
 /**
  * insert_error_filter, after all others: an error page, which the server's
- * thread sends, passes no filter of a tenant's (mod_filter inserts them here,
- * where a .htaccess says SetEnv filter-errordocs).
+ * thread sends, passes no filter of a tenant's. httpd takes off those of the
+ * resource, but a .htaccess can declare one as PROTOCOL with mod_filter.
  */
 void ps_filter_error(request_rec *r);
 
