@@ -16,6 +16,7 @@
 #include <apr_file_io.h>
 #include <http_config.h>
 #include <http_core.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -72,6 +73,13 @@ static const char *system_error(apr_pool_t *p)
             "requests are covered, but this root has "
             "no CAP_SETUID or no CAP_SETGID; give the container or "
             "service both";
+    }
+    /* Without effect here; the drop needs it, and a container can forbid it. */
+    if (unshare(CLONE_FS) != 0) {
+        return PS_TAG_CONF_UNSHARE
+            "unshare(CLONE_FS) is refused, so that a tenant's chdir() "
+            "would stay for the next one; let the container's seccomp "
+            "profile allow unshare";
     }
     if (dumps_are_open(p)) {
         return PS_TAG_CONF_DUMPABLE

@@ -1,4 +1,4 @@
-"""Make the kernel refuse one uid: for a drop that fails, and only that one.
+"""Make the kernel refuse one call: for a drop that fails, and only that one.
 
     subprocess.run(command, preexec_fn=refuse.setresuid_to(30002))
 
@@ -11,6 +11,8 @@ import platform
 import struct
 
 SETRESUID = {"x86_64": 117, "aarch64": 147}
+UNSHARE = {"x86_64": 272, "aarch64": 97}
+CLONE_FS = 0x200
 PR_SET_SECCOMP = 22
 MODE_FILTER = 2
 LOAD_WORD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
@@ -23,11 +25,19 @@ class Program(ctypes.Structure):
 
 
 def setresuid_to(uid):
+    return call(SETRESUID, uid)
+
+
+def unshare_fs():
+    return call(UNSHARE, CLONE_FS)
+
+
+def call(numbers, first_argument):
     code = b"".join(struct.pack("HBBI", *line) for line in (
         (LOAD_WORD, 0, 0, NUMBER),
-        (JUMP_EQUAL, 0, 3, SETRESUID[platform.machine()]),
+        (JUMP_EQUAL, 0, 3, numbers[platform.machine()]),
         (LOAD_WORD, 0, 0, FIRST_ARGUMENT),
-        (JUMP_EQUAL, 0, 1, uid),
+        (JUMP_EQUAL, 0, 1, first_argument),
         (RETURN, 0, 0, ERRNO | errno.EPERM),
         (RETURN, 0, 0, ALLOW)))
     program = Program(len(code) // 8, code)

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+import refuse
+
 from harness import (ALICE, MOD_WHO, MODULE, WHOAMI_CGI, WHOAMI_LUA, Httpd,
                      Tenant, put, put_folder, server_ids, vhost,
                      with_file_at)
@@ -20,11 +22,11 @@ def alice(folder, text):
     return vhost("alice", folder / "home/alice/www", text)
 
 
-def run(httpd, *before, user=None):
+def run(httpd, *before, user=None, **how):
     """Start httpd by another command, or as another user; a new object that
     tells the exit status and what was said."""
-    how = {"user": user.uid, "group": user.gid, "extra_groups": []} \
-        if user else {}
+    if user:
+        how |= {"user": user.uid, "group": user.gid, "extra_groups": []}
     done = subprocess.run([*before, *httpd.command("-k", "start")], text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=60, **how)
@@ -101,6 +103,17 @@ def test_root_without_a_capability(server, folder, missing):
         else:
             assert done.returncode == 0, done.stdout
             assert httpd.get("/whoami.cgi").who.is_(ALICE)
+
+
+def test_no_unshare(server, folder):
+    """Where the drop could never succeed, a covered server does not start."""
+    for cover, refused in ((COVER["all"], True), ("", False)):
+        httpd = server("event", alice(folder, cover), modules=["cgi"])
+        done = run(httpd, preexec_fn=refuse.unshare_fs())
+        assert (done.returncode != 0) == refused, done.stdout
+        assert ("PS0407: unshare(CLONE_FS)" in done.stdout) == refused
+        if refused:
+            httpd.expect.append("PS0407")
 
 
 def test_dumpable_system(server, folder):
