@@ -1,15 +1,16 @@
 /*
  * path - what stands at a path, and everything on the way to it
  *
- * O_PATH descriptors need no permission on the file itself, do not block on
- * FIFOs, and pin what was looked at: fstat(2) on one, then openat(2) below
- * it, are about the same folder even if its name now leads elsewhere.
+ * One lstat(2) a component, by its whole name. Between two of them a component
+ * that was looked at can be exchanged only by who may write the folder that it
+ * stands in, and that folder was looked at before: so a chain in which nobody
+ * but root and T can change anything is one that nobody else has changed
+ * meanwhile. (Descriptors held from one to the next would cost twice as much,
+ * and tell no more.)
  */
-
 #include "path.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,10 +18,14 @@
 
 #define SYMLINKS_MAX 40 /* as path_resolution(7) has it */
 
-/* A walk under way. `rest` is what is still to be walked, inside `text`. */
+/*
+ * A walk under way: `at` is the folder reached, or the file at the end, behind
+ * all symlinks; `rest` is what is still to be walked, inside `text`.
+ */
 struct walk
 {
-    int at; /* the folder reached, or the file at the end */
+    char at[PATH_MAX];
+    size_t length; /* of at; 0 is the root */
     char text[2 * PATH_MAX];
     const char *rest;
     int symlinks;
@@ -66,21 +71,32 @@ static int report(struct walk *w, const char *name, const struct stat *st)
     return 0;
 }
 
-/* Puts a symlink's target before what is left to walk. */
-static int expand(struct walk *w, int link)
+static int restart_at_root(struct walk *w)
+{
+    w->length = 0;
+    w->at[0] = '\0';
+    if (lstat("/", &w->out->end) != 0) {
+        return errno;
+    }
+    return report(w, "/", &w->out->end);
+}
+
+/* Puts the target of the symlink at `at` before what is left to walk. */
+static int expand(struct walk *w)
 {
     char text[2 * PATH_MAX];
-    ssize_t n = readlinkat(link, "", text, PATH_MAX);
     size_t rest = strlen(w->rest);
+    ssize_t n;
 
+    if (++w->symlinks > SYMLINKS_MAX) {
+        return ELOOP;
+    }
+    n = readlink(w->at, text, PATH_MAX);
     if (n < 0) {
         return errno;
     }
     if (n == 0 || n == PATH_MAX || (size_t)n + rest + 1 > sizeof(text)) {
         return n == 0 ? ENOENT : ENAMETOOLONG;
-    }
-    if (++w->symlinks > SYMLINKS_MAX) {
-        return ELOOP;
     }
     memcpy(text + n, w->rest, rest + 1);
     memcpy(w->text, text, (size_t)n + rest + 1);
@@ -88,45 +104,47 @@ static int expand(struct walk *w, int link)
     return 0;
 }
 
-static int restart_at_root(struct walk *w)
-{
-    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    if (root < 0) {
-        return errno;
-    }
-    if (w->at >= 0) {
-        close(w->at);
-    }
-    w->at = root;
-    if (fstat(root, &w->out->end) != 0) {
-        return errno;
-    }
-    return report(w, "/", &w->out->end);
-}
-
-/* One component: opened, looked at, reported, and followed or entered. */
-static int step(struct walk *w, const char *name)
+/* What stands at `at`, and, where it is a symlink, its target in the text. */
+static int look(struct walk *w, struct stat *st)
 {
     int err;
-    struct stat st;
-    int fd = openat(w->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    if (fd < 0) {
-        return errno;
-    }
-    err = fstat(fd, &st) == 0 ? report(w, name, &st) : errno;
-    if (err == 0 && S_ISLNK(st.st_mode)) {
-        err = expand(w, fd);
-        close(fd);
-        return err == 0 && w->text[0] == '/' ? restart_at_root(w) : err;
-    }
-    close(w->at);
-    w->at = fd;
-    if (err == 0) {
-        w->out->end = st;
-    }
+    do {
+        if (lstat(w->at, st) != 0) {
+            return errno;
+        }
+        err = S_ISLNK(st->st_mode) ? expand(w) : 0;
+    } while (err == EINVAL); /* no symlink any more: exchanged in between */
     return err;
+}
+
+/* One component: looked at, reported, and followed or entered. */
+static int step(struct walk *w, const char *name)
+{
+    struct stat st;
+    size_t before = w->length;
+    size_t n = strlen(name);
+    int err;
+
+    if (before + 1 + n >= sizeof(w->at)) {
+        return ENAMETOOLONG;
+    }
+    w->at[before] = '/';
+    memcpy(w->at + before + 1, name, n + 1);
+    err = look(w, &st);
+    if (err == 0) {
+        err = report(w, name, &st);
+    }
+    if (err != 0) {
+        return err;
+    }
+    if (S_ISLNK(st.st_mode)) {
+        w->at[before] = '\0';
+        return w->text[0] == '/' ? restart_at_root(w) : 0;
+    }
+    w->length = before + 1 + n;
+    w->out->end = st;
+    return 0;
 }
 
 static int walk_all(struct walk *w)
@@ -152,7 +170,6 @@ int ps_walk(const char *path, struct ps_path *out)
 {
     struct walk w; /* not initialised whole: it is large */
     size_t n = strlen(path);
-    int err;
 
     out->length = 0;
     if (path[0] != '/') {
@@ -163,14 +180,9 @@ int ps_walk(const char *path, struct ps_path *out)
     }
     memcpy(w.text, path, n + 1);
     w.rest = w.text;
-    w.at = -1;
     w.symlinks = 0;
     w.out = out;
-    err = walk_all(&w);
-    if (w.at >= 0) {
-        close(w.at);
-    }
-    return err;
+    return walk_all(&w);
 }
 
 bool ps_same_file(const struct stat *a, const struct stat *b)

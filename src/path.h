@@ -1,12 +1,11 @@
 /*
  * path - what stands at a path, and everything on the way to it
  *
- * Walks from / component by component, each opened relative to the one
- * before and looked at through its descriptor, so that what is reported is
- * one consistent chain, whatever is renamed meanwhile. Follows symlinks by
- * itself and reports each of them, too.
+ * Walks from / component by component. Follows symlinks by itself and reports
+ * each of them, too. What it reports is for ps_judge_path(): of a chain that
+ * somebody else can change it says only that he can.
  *
- * Any thread; reads as that thread's identity; leaves no descriptor open.
+ * Any thread; reads as that thread's identity; opens nothing.
  */
 #ifndef PS_PATH_H
 #define PS_PATH_H
@@ -32,8 +31,7 @@ struct ps_path
  *
  * Returns 0, or an errno: what the kernel said, ELOOP for more than 40
  * symlinks, ENAMETOOLONG for a path that does not fit, EINVAL for one that
- * is not absolute. O_PATH triggers no automount: whoever looked at the path
- * before (httpd does) has done that.
+ * is not absolute.
  */
 int ps_walk(const char *path, struct ps_path *out);
 

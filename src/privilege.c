@@ -1,119 +1,31 @@
 /*
  * privilege - the one part that changes who a thread or process is
  *
- * A child of httpd keeps CAP_SETUID and CAP_SETGID in its permitted set, and
- * nothing in its effective set. A thread that is to become a tenant raises
- * the two for itself, changes its groups and ids, clears every set, and then
- * asks the kernel whether all of it is true. Whatever is not, comes back as a
- * failure, and the caller runs nothing.
+ * For ever: a child of httpd keeps CAP_SETUID and CAP_SETGID in its permitted
+ * set, and nothing in its effective set. A thread that is to become a tenant
+ * raises the two for itself, changes its groups and ids, clears every set, and
+ * then asks the kernel whether all of it is true. Whatever is not, comes back
+ * as a failure, and the caller runs nothing.
  *
  * Why the order: supplementary groups and gids need CAP_SETGID; the uids come
  * last of the ids so that a mistake in between still has a name in the log;
  * capabilities last of all, as a change between two ordinary uids does not
  * clear them (capabilities(7), "Effect of user ID changes").
+ *
+ * For a while: only the file-system ids and the groups, which no other
+ * process's rights over the thread depend on.
  */
 
 #include "privilege.h"
+
+#include "caps.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#define BIT(cap) (1U << (cap))
-
-/* On 32-bit machines the calls of the plain names take 16-bit ids. */
-#ifdef SYS_setresuid32
-#define NR(name) SYS_##name##32
-#else
-#define NR(name) SYS_##name
-#endif
-
-/*
- * Raw system calls. Do not turn these into the C library's functions of the
- * same names: those signal every thread of the process to change too
- * (nptl(7), "NPTL and signals"), which gives a tenant's uid to the server's
- * threads, and abort the process where the results differ.
- */
-static int raw_setgroups(size_t size, const gid_t *list)
-{
-    return (int)syscall(NR(setgroups), size, list);
-}
-
-static int raw_setresgid(gid_t rgid, gid_t egid, gid_t sgid)
-{
-    return (int)syscall(NR(setresgid), rgid, egid, sgid);
-}
-
-static int raw_setresuid(uid_t ruid, uid_t euid, uid_t suid)
-{
-    return (int)syscall(NR(setresuid), ruid, euid, suid);
-}
-
-/* Not cap_set_proc(): where libpsx is loaded that changes every thread. */
-static int raw_capset(cap_user_header_t hdr, const cap_user_data_t data)
-{
-    return (int)syscall(SYS_capset, hdr, data);
-}
-
-static int raw_prctl(int option, unsigned long arg)
-{
-    return prctl(option, arg, 0UL, 0UL, 0UL);
-}
-
-static int raw_setfsuid(uid_t fsuid)
-{
-    return (int)syscall(NR(setfsuid), fsuid);
-}
-
-static int raw_setfsgid(gid_t fsgid)
-{
-    return (int)syscall(NR(setfsgid), fsgid);
-}
-
-const struct ps_kernel ps_kernel = {
-    .setgroups = raw_setgroups,
-    .setresgid = raw_setresgid,
-    .setresuid = raw_setresuid,
-    .capset = raw_capset,
-    .prctl = raw_prctl,
-    .unshare = unshare,
-    .getresuid = getresuid,
-    .getresgid = getresgid,
-    .getgroups = getgroups,
-    .setfsuid = raw_setfsuid,
-    .setfsgid = raw_setfsgid,
-    .cap_get_proc = cap_get_proc,
-};
-
-const char *ps_step_name(enum ps_step step)
-{
-    static const char *const names[] = {
-        [PS_STEP_NONE] = "nothing",
-        [PS_STEP_KEEPCAPS] = "keeping capabilities",
-        [PS_STEP_NARROW] = "narrowing capabilities",
-        [PS_STEP_AMBIENT] = "clearing ambient capabilities",
-        [PS_STEP_DUMPABLE] = "staying non-dumpable",
-        [PS_STEP_RAISE] = "raising capabilities",
-        [PS_STEP_GROUPS] = "setting supplementary groups",
-        [PS_STEP_GID] = "setting gids",
-        [PS_STEP_UID] = "setting uids",
-        [PS_STEP_CLEAR] = "clearing capabilities",
-        [PS_STEP_UNSHARE] = "unsharing the working directory",
-        [PS_STEP_READ_IDS] = "reading back ids",
-        [PS_STEP_READ_GROUPS] = "reading back groups",
-        [PS_STEP_READ_CAPS] = "reading back capabilities",
-        [PS_STEP_RETURN] = "finding the way back closed",
-    };
-
-    if ((size_t)step >= sizeof(names) / sizeof(names[0])) {
-        return "an unknown step";
-    }
-    return names[step];
-}
 
 static struct ps_outcome failed(enum ps_step step, int err)
 {
@@ -136,44 +48,7 @@ static int set_caps(const struct ps_kernel *k, unsigned permitted,
     return k->capset(&hdr, data);
 }
 
-static const unsigned switching = BIT(CAP_SETUID) | BIT(CAP_SETGID);
-static const cap_value_t switching_list[] = {CAP_SETUID, CAP_SETGID};
-
-/*
- * Whether this thread holds exactly the two switching capabilities as
- * permitted (or none at all), and nothing effective or inheritable.
- */
-static bool caps_are(const struct ps_kernel *k, bool may_switch)
-{
-    cap_t want = cap_init();
-    cap_t have = k->cap_get_proc();
-    bool same;
-
-    if (want && may_switch
-        && cap_set_flag(want, CAP_PERMITTED, 2, switching_list, CAP_SET)) {
-        cap_free(want);
-        want = NULL;
-    }
-    same = want && have && cap_compare(want, have) == 0;
-    cap_free(want);
-    cap_free(have);
-    return same;
-}
-
-bool ps_may_switch(void)
-{
-    cap_t have = cap_get_proc();
-    bool may = have != NULL;
-
-    for (size_t i = 0; may && i < 2; i++) {
-        cap_flag_value_t held = CAP_CLEAR;
-
-        may = cap_get_flag(have, switching_list[i], CAP_PERMITTED, &held) == 0
-              && held == CAP_SET;
-    }
-    cap_free(have);
-    return may;
-}
+static const unsigned switching = 1U << CAP_SETUID | 1U << CAP_SETGID;
 
 struct ps_outcome ps_keep_capabilities(const struct ps_kernel *k)
 {
@@ -197,10 +72,34 @@ static struct ps_outcome clear_flag(const struct ps_kernel *k, int set, int get,
     return is == 0 ? succeeded : failed(step, is < 0 ? errno : 0);
 }
 
+/*
+ * initgroups(3) puts the server's own group among its supplementary groups,
+ * where it says nothing that the gid does not say, but would have to be taken
+ * off, and put back, with every file-system identity. Other groups stay.
+ */
+static struct ps_outcome forget_own_group(const struct ps_kernel *k)
+{
+    gid_t rgid, egid, sgid;
+    gid_t only[2];
+
+    if (k->getgroups(2, only) != 1 || k->getresgid(&rgid, &egid, &sgid) != 0
+        || only[0] != egid) {
+        return succeeded;
+    }
+    if (set_caps(k, switching, switching) != 0) {
+        return failed(PS_STEP_RAISE, errno);
+    }
+    return k->setgroups(0, NULL) == 0 ? succeeded
+                                      : failed(PS_STEP_GROUPS, errno);
+}
+
 struct ps_outcome ps_narrow(const struct ps_kernel *k)
 {
-    struct ps_outcome outcome;
+    struct ps_outcome outcome = forget_own_group(k);
 
+    if (outcome.step != PS_STEP_NONE) {
+        return outcome;
+    }
     if (set_caps(k, switching, 0) != 0) {
         return failed(PS_STEP_NARROW, errno);
     }
@@ -220,10 +119,17 @@ struct ps_outcome ps_narrow(const struct ps_kernel *k)
     if (outcome.step != PS_STEP_NONE) {
         return outcome;
     }
-    if (!caps_are(k, true)) {
+    if (!ps_caps_are(k, true)) {
         return failed(PS_STEP_READ_CAPS, 0);
     }
     return succeeded;
+}
+
+static bool fs_ids_are(const struct ps_kernel *k, const struct ps_identity *who)
+{
+    /* -1 is no id: the call changes nothing and returns what is. */
+    return (uid_t)k->setfsuid((uid_t)-1) == who->uid
+           && (gid_t)k->setfsgid((gid_t)-1) == who->gid;
 }
 
 static bool ids_are(const struct ps_kernel *k, const struct ps_identity *who)
@@ -234,8 +140,7 @@ static bool ids_are(const struct ps_kernel *k, const struct ps_identity *who)
     return k->getresuid(&ruid, &euid, &suid) == 0 && ruid == who->uid
            && euid == who->uid && suid == who->uid
            && k->getresgid(&rgid, &egid, &sgid) == 0 && rgid == who->gid
-           && egid == who->gid && sgid == who->gid
-           && ps_thread_acts_as(k, who->uid, who->gid);
+           && egid == who->gid && sgid == who->gid && fs_ids_are(k, who);
 }
 
 static int ascending(const void *a, const void *b)
@@ -258,17 +163,34 @@ static bool groups_are(const struct ps_kernel *k, const struct ps_identity *who)
     if (n < 0 || (size_t)n != who->ngroups) {
         return false;
     }
-    if (n == 0) {
+    if (n == 0 || memcmp(have, who->groups, (size_t)n * sizeof(*have)) == 0) {
         return true;
     }
     qsort(have, (size_t)n, sizeof(*have), ascending);
     return memcmp(have, who->groups, (size_t)n * sizeof(*have)) == 0;
 }
 
+/*
+ * A change of uid, the file-system uid included, sets the process's dumpable
+ * flag to what fs.suid_dumpable says; 1 would open its memory to the tenant
+ * (2 lets root alone in). Closed again for all threads of the process.
+ */
+static struct ps_outcome stay_closed(const struct ps_kernel *k)
+{
+    int dumpable = k->prctl(PR_GET_DUMPABLE, 0);
+    int err = dumpable < 0 ? errno : 0;
+
+    if (dumpable == 0 || dumpable == 2) {
+        return succeeded;
+    }
+    k->prctl(PR_SET_DUMPABLE, 0);
+    return failed(PS_STEP_DUMPABLE, err);
+}
+
 static struct ps_outcome become(const struct ps_kernel *k,
                                 const struct ps_identity *who)
 {
-    int dumpable;
+    struct ps_outcome outcome;
 
     if (set_caps(k, switching, switching) != 0) {
         return failed(PS_STEP_RAISE, errno);
@@ -282,18 +204,10 @@ static struct ps_outcome become(const struct ps_kernel *k,
     if (k->setresuid(who->uid, who->uid, who->uid) != 0) {
         return failed(PS_STEP_UID, errno);
     }
-    /*
-     * The change of uid sets the process's dumpable flag to what
-     * fs.suid_dumpable says; 1 would open its memory to the tenant (2 lets
-     * root alone in). Checked while the capabilities still keep ptrace(2)
-     * out, and closed again for the threads beside this one.
-     */
-    dumpable = k->prctl(PR_GET_DUMPABLE, 0);
-    if (dumpable != 0 && dumpable != 2) {
-        int err = dumpable < 0 ? errno : 0;
-
-        k->prctl(PR_SET_DUMPABLE, 0);
-        return failed(PS_STEP_DUMPABLE, err);
+    /* Looked at while the capabilities still keep ptrace(2) out. */
+    outcome = stay_closed(k);
+    if (outcome.step != PS_STEP_NONE) {
+        return outcome;
     }
     if (set_caps(k, 0, 0) != 0) {
         return failed(PS_STEP_CLEAR, errno);
@@ -339,15 +253,109 @@ struct ps_outcome ps_drop(const struct ps_kernel *k,
     if (!groups_are(k, who)) {
         return failed(PS_STEP_READ_GROUPS, 0);
     }
-    if (!caps_are(k, false)) {
+    if (!ps_caps_are(k, false)) {
         return failed(PS_STEP_READ_CAPS, 0);
     }
     return succeeded;
 }
 
-bool ps_thread_acts_as(const struct ps_kernel *k, uid_t uid, gid_t gid)
+/* ---- the file-system identity ---- */
+
+/* Without the one group that says nothing new: see forget_own_group(). */
+static struct ps_identity without_own_group(const struct ps_identity *who)
 {
-    /* -1 is no id: the call changes nothing and returns what is. */
-    return (uid_t)k->setfsuid((uid_t)-1) == uid
-           && (gid_t)k->setfsgid((gid_t)-1) == gid;
+    struct ps_identity out = *who;
+
+    if (who->ngroups == 1 && who->groups[0] == who->gid) {
+        out.ngroups = 0;
+        out.groups = NULL;
+    }
+    return out;
+}
+
+bool ps_fs_is(const struct ps_kernel *k, const struct ps_identity *who)
+{
+    struct ps_identity want = without_own_group(who);
+
+    return fs_ids_are(k, &want) && groups_are(k, &want) && ps_caps_are_idle(k);
+}
+
+/* setfsgid and setfsuid report no failure; whoever calls reads back. */
+static struct ps_outcome set_fs(const struct ps_kernel *k,
+                                const struct ps_identity *want, bool regroup,
+                                bool raise)
+{
+    struct ps_outcome outcome = succeeded;
+
+    if (raise && set_caps(k, switching, switching) != 0) {
+        return failed(PS_STEP_RAISE, errno);
+    }
+    if (regroup && k->setgroups(want->ngroups, want->groups) != 0) {
+        outcome = failed(PS_STEP_GROUPS, errno);
+    }
+    else {
+        k->setfsgid(want->gid);
+        k->setfsuid(want->uid);
+    }
+    if (raise && set_caps(k, switching, 0) != 0) {
+        outcome = failed(PS_STEP_LOWER, errno);
+    }
+    return outcome;
+}
+
+static struct ps_outcome change_fs(const struct ps_kernel *k,
+                                   const struct ps_identity *who, bool own)
+{
+    struct ps_identity want = without_own_group(who);
+    bool regroup = !groups_are(k, &want);
+    struct ps_outcome outcome, closed;
+
+    if (!regroup && fs_ids_are(k, &want) && ps_caps_are_idle(k)) {
+        return succeeded;
+    }
+    outcome =
+        set_fs(k, &want, regroup, regroup || !own || !ps_caps_are_idle(k));
+    closed = stay_closed(k);
+    if (outcome.step == PS_STEP_NONE) {
+        outcome = closed;
+    }
+    if (outcome.step != PS_STEP_NONE) {
+        return outcome;
+    }
+    if (!fs_ids_are(k, &want)) {
+        return failed(PS_STEP_READ_IDS, 0);
+    }
+    if (regroup && !groups_are(k, &want)) {
+        return failed(PS_STEP_READ_GROUPS, 0);
+    }
+    return ps_caps_are_idle(k) ? succeeded : failed(PS_STEP_READ_CAPS, 0);
+}
+
+struct ps_outcome ps_fs_take(const struct ps_kernel *k,
+                             const struct ps_identity *who)
+{
+    return change_fs(k, who, false);
+}
+
+struct ps_outcome ps_fs_give_back(const struct ps_kernel *k,
+                                  const struct ps_identity *server)
+{
+    return change_fs(k, server, true);
+}
+
+bool ps_fs_read(const struct ps_kernel *k, struct ps_fs_identity *out)
+{
+    int n = k->getgroups(PS_GROUPS_MAX, out->list);
+
+    if (n < 0) {
+        return false;
+    }
+    qsort(out->list, (size_t)n, sizeof(*out->list), ascending);
+    out->who = (struct ps_identity){
+        .uid = (uid_t)k->setfsuid((uid_t)-1),
+        .gid = (gid_t)k->setfsgid((gid_t)-1),
+        .ngroups = (size_t)n,
+        .groups = n > 0 ? out->list : NULL,
+    };
+    return true;
 }

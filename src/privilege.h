@@ -11,12 +11,12 @@
 #ifndef PS_PRIVILEGE_H
 #define PS_PRIVILEGE_H
 
+#include "kernel.h"
+#include "step.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-
-#include <linux/capability.h>
-#include <sys/capability.h>
 
 /** Most supplementary groups that a tenant may have. */
 #define PS_GROUPS_MAX 1024
@@ -31,69 +31,6 @@ struct ps_identity
 };
 
 /**
- * The system calls of this part, as a table, so that tests can make each of
- * them fail, or claim a success that never was. Every member has the meaning
- * of the call of its name in section 2 of the manual, for the calling thread
- * alone; setfsuid and setfsgid return the id before the call.
- */
-struct ps_kernel
-{
-    int (*setgroups)(size_t size, const gid_t *list);
-    int (*setresgid)(gid_t rgid, gid_t egid, gid_t sgid);
-    int (*setresuid)(uid_t ruid, uid_t euid, uid_t suid);
-    int (*capset)(cap_user_header_t hdr, const cap_user_data_t data);
-    int (*prctl)(int option, unsigned long arg);
-    int (*unshare)(int flags);
-    int (*getresuid)(uid_t *ruid, uid_t *euid, uid_t *suid);
-    int (*getresgid)(gid_t *rgid, gid_t *egid, gid_t *sgid);
-    int (*getgroups)(int size, gid_t list[]);
-    int (*setfsuid)(uid_t fsuid);
-    int (*setfsgid)(gid_t fsgid);
-    cap_t (*cap_get_proc)(void);
-};
-
-/** The running kernel. */
-extern const struct ps_kernel ps_kernel;
-
-/** Where a change of privilege failed; PS_STEP_NONE is success. */
-enum ps_step
-{
-    PS_STEP_NONE,
-    PS_STEP_KEEPCAPS,    /* keep capabilities over the server's own setuid */
-    PS_STEP_NARROW,      /* give up all but SETUID and SETGID */
-    PS_STEP_AMBIENT,     /* clear the ambient set */
-    PS_STEP_DUMPABLE,    /* make, or find, the process non-dumpable */
-    PS_STEP_RAISE,       /* make SETUID and SETGID effective in this thread */
-    PS_STEP_GROUPS,      /* supplementary groups */
-    PS_STEP_GID,         /* real, effective and saved gid */
-    PS_STEP_UID,         /* real, effective and saved uid */
-    PS_STEP_CLEAR,       /* clear every capability */
-    PS_STEP_UNSHARE,     /* a working directory and umask of its own */
-    PS_STEP_READ_IDS,    /* read back: ids are not those asked for */
-    PS_STEP_READ_GROUPS, /* read back: groups are not those asked for */
-    PS_STEP_READ_CAPS,   /* read back: capabilities are not as asked for */
-    PS_STEP_RETURN       /* the way back was open */
-};
-
-/** What happened. err is an errno, or 0 where a call lied. */
-struct ps_outcome
-{
-    enum ps_step step;
-    int err;
-};
-
-/** The name of a step, for log lines; never NULL. */
-const char *ps_step_name(enum ps_step step);
-
-/**
- * Whether this process may hand out what ps_narrow() keeps.
- *
- * Call as root, in any thread. True where CAP_SETUID and CAP_SETGID are in
- * the permitted set (a container may have taken them away).
- */
-bool ps_may_switch(void);
-
-/**
  * Make the coming change from root to the server's user keep permitted
  * capabilities. Main thread of a fresh httpd child, before mod_unixd's
  * setuid. Undone by ps_narrow().
@@ -102,9 +39,10 @@ struct ps_outcome ps_keep_capabilities(const struct ps_kernel *k);
 
 /**
  * Leave the process with permitted = {SETUID, SETGID}, and nothing effective,
- * inheritable or ambient; keepcaps off; non-dumpable. Main thread of a fresh
- * httpd child, after mod_unixd's setuid, before any other thread exists: the
- * threads started later inherit it. Cannot be undone.
+ * inheritable or ambient; keepcaps off; non-dumpable; its own group no longer
+ * named again among its supplementary groups, where it stands there alone. Main
+ * thread of a fresh httpd child, after mod_unixd's setuid, before any other
+ * thread exists: the threads started later inherit it. Cannot be undone.
  *
  * On failure the child must not serve.
  */
@@ -123,9 +61,43 @@ struct ps_outcome ps_drop(const struct ps_kernel *k,
                           const struct ps_identity *who);
 
 /**
- * Whether the calling thread reaches files as `uid`:`gid`. Asks the kernel,
- * as a new thread inherits the identity of whatever thread started it.
+ * Whether the calling thread reaches files as `who`, supplementary groups
+ * included, with no capability effective. Asks the kernel, as a new thread
+ * inherits the identity of whatever thread started it; changes nothing.
  */
-bool ps_thread_acts_as(const struct ps_kernel *k, uid_t uid, gid_t gid);
+bool ps_fs_is(const struct ps_kernel *k, const struct ps_identity *who);
+
+/**
+ * Make the calling thread reach files as `who`: file-system uid and gid, and
+ * supplementary groups. Real, effective and saved ids stay, so that no other
+ * process may signal the thread. Capabilities are effective only meanwhile.
+ * Calls nothing where it is so already; reads back what it changed.
+ *
+ * Any thread of a child after ps_narrow(), but a tenant's. Reversible: the
+ * same call leads back. It does not survive exec (a program would run as the
+ * server's user), and must not stand where a tenant's code can run.
+ *
+ * On failure the thread may be anything in between, and must serve nothing
+ * before another call says PS_STEP_NONE.
+ */
+struct ps_outcome ps_fs_take(const struct ps_kernel *k,
+                             const struct ps_identity *who);
+
+/**
+ * The same, back to the thread's own real ids, which needs no capability
+ * (setfsuid(2)) where the groups are the same.
+ */
+struct ps_outcome ps_fs_give_back(const struct ps_kernel *k,
+                                  const struct ps_identity *server);
+
+/** An identity that was read from the kernel, with the room for its groups. */
+struct ps_fs_identity
+{
+    struct ps_identity who; /* groups points into list */
+    gid_t list[PS_GROUPS_MAX];
+};
+
+/** As whom the calling thread reaches files now. False: the kernel says not. */
+bool ps_fs_read(const struct ps_kernel *k, struct ps_fs_identity *out);
 
 #endif /* PS_PRIVILEGE_H */

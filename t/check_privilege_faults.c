@@ -4,205 +4,21 @@
  * taken for one that worked. The rest of the kernel is the real one, so these
  * checks need root; each runs in a process of its own.
  */
-#include "privilege.h"
+#include "faults.h"
 #include "suites.h"
 #include "support.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/prctl.h>
-
 static const gid_t two_groups[] = {GROUP_A, GROUP_B};
+static const gid_t further[] = {SERVER, GROUP_A, STRANGER};
 
-/* One thing that goes wrong. */
-static const struct row
+static void begin(const struct fault *row)
 {
-    const char *name;
-    struct ps_kernel wrong; /* what is set here replaces the real call */
-    int call;               /* which call of it, from 1; 0: each */
-    int option;             /* of prctl, if the call is that */
-    int err;                /* it fails with this; 0: it returns `value` */
-    int value;
-    int which;             /* of several results, the one that is wrong */
-    cap_flag_t flag;       /* of several sets */
-    cap_flag_value_t held; /* what CAP_SETUID (CAP_CHOWN: set) is there */
-    bool no_groups;        /* the tenant has none */
-    bool same_user;        /* the tenant is the server's own user */
-    enum ps_step step;     /* what is to come of it */
-    int want_err;
-} * row;
-
-static int calls;
-
-static bool goes_wrong(void)
-{
-    calls++;
-    return row->call == 0 || calls == row->call;
-}
-
-static int wrong_answer(void)
-{
-    if (row->err == 0) {
-        return row->value;
-    }
-    errno = row->err;
-    return -1;
-}
-
-static int bad_setgroups(size_t size, const gid_t *list)
-{
-    return goes_wrong() ? wrong_answer() : ps_kernel.setgroups(size, list);
-}
-
-static int bad_setresgid(gid_t r, gid_t e, gid_t s)
-{
-    return goes_wrong() ? wrong_answer() : ps_kernel.setresgid(r, e, s);
-}
-
-static int bad_setresuid(uid_t r, uid_t e, uid_t s)
-{
-    return goes_wrong() ? wrong_answer() : ps_kernel.setresuid(r, e, s);
-}
-
-/* Changes nothing, and gives the right answer to the attempt to return. */
-static int lying_setresuid(uid_t r, uid_t e, uid_t s)
-{
-    (void)r;
-    (void)e;
-    (void)s;
-    errno = EPERM;
-    return ++calls == 1 ? 0 : -1;
-}
-
-/* As where fs.suid_dumpable is 1. */
-static int opening_setresuid(uid_t r, uid_t e, uid_t s)
-{
-    int result = ps_kernel.setresuid(r, e, s);
-
-    ps_kernel.prctl(PR_SET_DUMPABLE, 1);
-    return result;
-}
-
-static int bad_unshare(int flags)
-{
-    return goes_wrong() ? wrong_answer() : ps_kernel.unshare(flags);
-}
-
-static int bad_capset(cap_user_header_t hdr, const cap_user_data_t data)
-{
-    return goes_wrong() ? wrong_answer() : ps_kernel.capset(hdr, data);
-}
-
-static int bad_prctl(int option, unsigned long arg)
-{
-    return option == row->option && goes_wrong() ? wrong_answer()
-                                                 : ps_kernel.prctl(option, arg);
-}
-
-static int bad_getresuid(uid_t *r, uid_t *e, uid_t *s)
-{
-    uid_t *const ids[] = {r, e, s};
-
-    ps_kernel.getresuid(r, e, s);
-    if (row->err != 0) {
-        return wrong_answer();
-    }
-    *ids[row->which] = SERVER;
-    return 0;
-}
-
-static int bad_getresgid(gid_t *r, gid_t *e, gid_t *s)
-{
-    gid_t *const ids[] = {r, e, s};
-
-    ps_kernel.getresgid(r, e, s);
-    if (row->err != 0) {
-        return wrong_answer();
-    }
-    *ids[row->which] = SERVER;
-    return 0;
-}
-
-static int bad_getgroups(int size, gid_t *list)
-{
-    (void)size;
-    (void)list;
-    return wrong_answer();
-}
-
-static int other_getgroups(int size, gid_t *list)
-{
-    int n = ps_kernel.getgroups(size, list);
-
-    list[row->which] = STRANGER;
-    return n;
-}
-
-static int bad_setfsuid(uid_t uid)
-{
-    ps_kernel.setfsuid(uid);
-    return SERVER;
-}
-
-static int bad_setfsgid(gid_t gid)
-{
-    ps_kernel.setfsgid(gid);
-    return SERVER;
-}
-
-static cap_t no_cap_get_proc(void)
-{
-    errno = ENOMEM;
-    return NULL;
-}
-
-/* One capability more or less than there really is. */
-static cap_t bad_cap_get_proc(void)
-{
-    cap_t caps = ps_kernel.cap_get_proc();
-    cap_value_t cap = row->held == CAP_SET ? CAP_CHOWN : CAP_SETUID;
-
-    cap_set_flag(caps, row->flag, 1, &cap, row->held);
-    return caps;
-}
-
-/* The real kernel, but for what the row replaces. */
-static struct ps_kernel kernel_of_row(void)
-{
-    struct ps_kernel k = ps_kernel;
-    const struct ps_kernel *wrong = &row->wrong;
-
-    k.setgroups = wrong->setgroups ? wrong->setgroups : k.setgroups;
-    k.setresgid = wrong->setresgid ? wrong->setresgid : k.setresgid;
-    k.setresuid = wrong->setresuid ? wrong->setresuid : k.setresuid;
-    k.capset = wrong->capset ? wrong->capset : k.capset;
-    k.unshare = wrong->unshare ? wrong->unshare : k.unshare;
-    k.prctl = wrong->prctl ? wrong->prctl : k.prctl;
-    k.getresuid = wrong->getresuid ? wrong->getresuid : k.getresuid;
-    k.getresgid = wrong->getresgid ? wrong->getresgid : k.getresgid;
-    k.getgroups = wrong->getgroups ? wrong->getgroups : k.getgroups;
-    k.setfsuid = wrong->setfsuid ? wrong->setfsuid : k.setfsuid;
-    k.setfsgid = wrong->setfsgid ? wrong->setfsgid : k.setfsgid;
-    k.cap_get_proc = wrong->cap_get_proc ? wrong->cap_get_proc : k.cap_get_proc;
-    return k;
-}
-
-static void assert_outcome(struct ps_outcome got)
-{
-    ck_assert_msg(got.step == row->step, "%s: %s, not %s", row->name,
-                  ps_step_name(got.step), ps_step_name(row->step));
-    ck_assert_msg(got.err == row->want_err, "%s: \"%s\", not \"%s\"", row->name,
-                  strerror(got.err), strerror(row->want_err));
+    become_server_of(row->further ? 3 : 1, further);
 }
 
 /* ---- the drop ---- */
 
-#define WITH(member) .wrong = {.member = bad_##member}
-#define FAILS(e) .err = (e), .want_err = (e)
-#define STEP(s) .step = PS_STEP_##s
-#define LATER(e) .want_err = (e) /* what fails because of the lie */
-
-static const struct row drop_rows[] = {
+static const struct fault drop_rows[] = {
     {"all is well", STEP(NONE)},
     {"all is well, no groups", .no_groups = true, STEP(NONE)},
 
@@ -212,8 +28,12 @@ static const struct row drop_rows[] = {
     {"setgroups fails, no groups", WITH(setgroups), FAILS(ENOMEM),
      .no_groups = true, STEP(GROUPS)},
     {"setgroups lies", WITH(setgroups), STEP(READ_GROUPS)},
-    {"setgroups lies: the server's stay", WITH(setgroups), .no_groups = true,
-     STEP(READ_GROUPS)},
+    {"setgroups lies: the server's stay", WITH(setgroups), .further = true,
+     .no_groups = true, STEP(READ_GROUPS)},
+    {"setgroups lies: as many of the server's stay", WITH(setgroups),
+     .further = true, STEP(READ_GROUPS)},
+    {"setgroups lies where there is nothing to set", WITH(setgroups),
+     .no_groups = true, STEP(NONE)},
     {"setresgid fails", WITH(setresgid), FAILS(EPERM), STEP(GID)},
     {"setresgid lies", WITH(setresgid), STEP(READ_IDS)},
     {"setresuid fails", WITH(setresuid), .call = 1, FAILS(EAGAIN), STEP(UID)},
@@ -277,9 +97,9 @@ static const struct row drop_rows[] = {
 START_TEST(drop)
 {
     struct ps_identity who = {TENANT, TENANT, 2, two_groups};
-    struct ps_kernel k;
+    const struct fault *row = &drop_rows[_i];
+    struct ps_kernel k = kernel_with(row);
 
-    row = &drop_rows[_i];
     if (row->no_groups) {
         who.ngroups = 0;
         who.groups = NULL;
@@ -287,10 +107,10 @@ START_TEST(drop)
     if (row->same_user) {
         who.uid = SERVER;
     }
-    become_narrow_server();
-    k = kernel_of_row();
+    begin(row);
+    ck_assert_int_eq(ps_narrow(&ps_kernel).step, PS_STEP_NONE);
     errno = EBADF; /* of no call of the drop's */
-    assert_outcome(ps_drop(&k, &who));
+    assert_outcome(row, ps_drop(&k, &who));
     ck_assert_msg(ps_kernel.prctl(PR_GET_DUMPABLE, 0) == 0,
                   "%s: the process is left dumpable", row->name);
 }
@@ -298,11 +118,29 @@ END_TEST
 
 /* ---- narrowing ---- */
 
-static const struct row narrow_rows[] = {
+static const struct fault narrow_rows[] = {
     {"all is well", STEP(NONE)},
+    {"all is well, with further groups", .further = true, .left = 3,
+     STEP(NONE)},
 
-    {"capset fails", WITH(capset), FAILS(EPERM), STEP(NARROW)},
-    {"capset lies", WITH(capset), STEP(READ_CAPS)},
+    {"raise fails", WITH(capset), .call = 1, FAILS(EPERM), STEP(RAISE)},
+    {"raise lies", WITH(capset), .call = 1, STEP(GROUPS), LATER(EPERM)},
+    {"setgroups fails", WITH(setgroups), FAILS(ENOMEM), STEP(GROUPS)},
+    /* Harmless, each: a group stays that says no more than the gid. */
+    {"setgroups lies", WITH(setgroups), .left = 1, STEP(NONE)},
+    {"getgroups fails", WITH(getgroups), .err = EINVAL, .left = 1, STEP(NONE)},
+    {"getresgid fails", WITH(getresgid), .err = EFAULT, .left = 1, STEP(NONE)},
+    {"the only group is another", .wrong = {.getgroups = other_getgroups},
+     .which = 0, .left = 1, STEP(NONE)},
+    {"setgroups would fail, with further groups", WITH(setgroups), .err = EPERM,
+     .further = true, .left = 3, STEP(NONE)},
+
+    {"narrowing fails", WITH(capset), .call = 2, FAILS(EPERM), STEP(NARROW)},
+    {"narrowing lies", WITH(capset), .call = 2, STEP(READ_CAPS)},
+    {"narrowing fails, with further groups", WITH(capset), .further = true,
+     FAILS(EPERM), STEP(NARROW)},
+    {"narrowing lies, with further groups", WITH(capset), .further = true,
+     STEP(READ_CAPS)},
     {"ambient fails", WITH(prctl), .option = PR_CAP_AMBIENT, FAILS(EINVAL),
      STEP(AMBIENT)},
     {"keepcaps fails", WITH(prctl), .option = PR_SET_KEEPCAPS, FAILS(EPERM),
@@ -334,20 +172,24 @@ static const struct row narrow_rows[] = {
 
 START_TEST(narrow)
 {
-    struct ps_kernel k;
+    const struct fault *row = &narrow_rows[_i];
+    struct ps_kernel k = kernel_with(row);
 
-    row = &narrow_rows[_i];
-    become_server();
+    begin(row);
     ck_assert_int_eq(ps_kernel.prctl(PR_SET_DUMPABLE, 1), 0);
-    k = kernel_of_row();
     errno = EBADF; /* of no call of ps_narrow()'s */
-    assert_outcome(ps_narrow(&k));
+    assert_outcome(row, ps_narrow(&k));
+    if (row->step == PS_STEP_NONE) {
+        ck_assert_msg(ps_kernel.getgroups(0, NULL) == row->left,
+                      "%s: %d groups, not %d", row->name,
+                      ps_kernel.getgroups(0, NULL), row->left);
+    }
 }
 END_TEST
 
 /* ---- keeping capabilities, up to narrowing: the child must not serve ---- */
 
-static const struct row keep_rows[] = {
+static const struct fault keep_rows[] = {
     {"all is well", STEP(NONE)},
     {"keepcaps fails", WITH(prctl), .option = PR_SET_KEEPCAPS, .call = 1,
      FAILS(EPERM), STEP(KEEPCAPS)},
@@ -356,18 +198,16 @@ static const struct row keep_rows[] = {
 
 START_TEST(keep)
 {
-    struct ps_kernel k;
-    struct ps_outcome got;
+    const struct fault *row = &keep_rows[_i];
+    struct ps_kernel k = kernel_with(row);
+    struct ps_outcome got = ps_keep_capabilities(&k);
 
-    row = &keep_rows[_i];
-    k = kernel_of_row();
-    got = ps_keep_capabilities(&k);
     if (got.step == PS_STEP_NONE) {
         ck_assert_int_eq(change_uid(SERVER), 0);
         got = ps_narrow(&k);
     }
     if (row->call == 0 || row->err != 0) {
-        assert_outcome(got);
+        assert_outcome(row, got);
     }
     ck_assert_msg((got.step == PS_STEP_NONE) == (row->call == 0),
                   "%s: taken for a success", row->name);

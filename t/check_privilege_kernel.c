@@ -3,34 +3,18 @@
  * after narrowing, of a tenant's thread after the drop, and of the threads
  * beside it. Not what the code believes.
  */
+#include "caps.h"
 #include "privilege.h"
 #include "suites.h"
 #include "support.h"
 #include "tenant_thread.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-static const gid_t server_groups[] = {SERVER};
 static const gid_t two_groups[] = {GROUP_A, GROUP_B};
-
-static void assert_server(const char *name, const struct status *status)
-{
-    ck_assert_msg(status_is(status, SERVER, SERVER, 1, server_groups),
-                  "%s: uid %u, gid %u, %zu groups", name, status->uid[1],
-                  status->gid[1], status->ngroups);
-    ck_assert_msg(status->permitted == SWITCHING, "%s: CapPrm %llx", name,
-                  status->permitted);
-    ck_assert_msg(status->effective == 0 && status->inheritable == 0
-                      && status->ambient == 0,
-                  "%s: CapEff %llx, CapInh %llx, CapAmb %llx", name,
-                  status->effective, status->inheritable, status->ambient);
-}
 
 /* ---- narrowing ---- */
 
@@ -39,27 +23,39 @@ static int say_ambient_success(int option, unsigned long arg)
     return option == PR_CAP_AMBIENT ? 0 : ps_kernel.prctl(option, arg);
 }
 
+static const gid_t further[] = {SERVER, GROUP_A, GROUP_B, STRANGER};
+
 static const struct narrow_row
 {
     const char *name;
+    size_t ngroups; /* before */
+    const gid_t *groups;
+    size_t left;       /* of them, afterwards */
     bool dumpable;     /* before */
     bool ambient;      /* before */
     bool ambient_lies; /* clearing it does nothing */
 } narrow_rows[] = {
-    {"a child as it is", false, false, false},
-    {"CoreDumpDirectory had made it dumpable", true, false, false},
-    {"a capability was inheritable and ambient", false, true, false},
-    {"the same, and clearing it does nothing", false, true, true},
+    {"a child as it is", 1, further, .left = 0},
+    {"CoreDumpDirectory had made it dumpable", 1, further, .dumpable = true},
+    {"a capability was inheritable and ambient", 1, further, .ambient = true},
+    {"the same, and clearing it does nothing", 1, further, .ambient = true,
+     .ambient_lies = true},
+    {"no groups", 0, NULL, .left = 0},
+    {"its own group and another", 2, further, .left = 2},
+    {"its own group and more", 4, further, .left = 4},
+    {"another group alone", 1, two_groups, .left = 1},
+    {"two other groups", 2, two_groups, .left = 2},
 };
 
 START_TEST(narrow)
 {
     const struct narrow_row *row = &narrow_rows[_i];
     const unsigned chown_too = (unsigned)SWITCHING | 1U << CAP_CHOWN;
+    const struct ps_identity want = {SERVER, SERVER, row->left, row->groups};
     struct ps_kernel k = ps_kernel;
     struct status status;
 
-    become_server();
+    become_server_of(row->ngroups, row->groups);
     ck_assert_int_eq(prctl(PR_SET_DUMPABLE, row->dumpable), 0);
     if (row->ambient) {
         ck_assert_int_eq(change_caps(chown_too, 0, 1U << CAP_CHOWN), 0);
@@ -72,7 +68,7 @@ START_TEST(narrow)
     }
     ck_assert_int_eq(ps_narrow(&k).step, PS_STEP_NONE);
     status = my_status();
-    assert_server(row->name, &status);
+    assert_reaches_as(row->name, &status, &want);
     ck_assert_msg(prctl(PR_GET_KEEPCAPS) == 0, "%s: keepcaps", row->name);
     ck_assert_msg(prctl(PR_GET_DUMPABLE) == 0, "%s: dumpable", row->name);
     ck_assert_msg(change_caps(chown_too, 0, 0) == -1 && errno == EPERM,
@@ -118,45 +114,6 @@ static void look(void *data)
     view->dumpable = prctl(PR_GET_DUMPABLE);
 }
 
-/* A thread that was there before, and is to stay what it is. */
-struct bystander
-{
-    pthread_t thread;
-    pid_t tid;
-    sem_t started, end;
-    struct status last;
-};
-
-static void *stand_by(void *data)
-{
-    struct bystander *b = data;
-
-    b->tid = gettid();
-    sem_post(&b->started);
-    sem_wait(&b->end);
-    read_status("/proc/thread-self/status", &b->last);
-    return NULL;
-}
-
-static void start_bystander(struct bystander *b)
-{
-    sem_init(&b->started, 0, 0);
-    sem_init(&b->end, 0, 0);
-    ck_assert_int_eq(pthread_create(&b->thread, NULL, stand_by, b), 0);
-    sem_wait(&b->started);
-}
-
-static void end_bystander(struct bystander *b)
-{
-    sem_post(&b->end);
-    ck_assert_int_eq(pthread_join(b->thread, NULL), 0);
-}
-
-static void status_file(char out[64], pid_t tid)
-{
-    snprintf(out, 64, "/proc/self/task/%d/status", (int)tid);
-}
-
 START_TEST(drop)
 {
     const struct drop_row *row = &drop_rows[_i];
@@ -183,12 +140,13 @@ START_TEST(drop)
                       && view.own.effective == 0 && view.own.ambient == 0,
                   "%s: capabilities", row->name);
     ck_assert_msg(view.dumpable == 0, "%s: dumpable", row->name);
-    assert_server("the waiting thread, meanwhile", &view.waiting);
-    assert_server("the thread beside it, meanwhile", &view.beside);
+    assert_reaches_as("the waiting thread, meanwhile", &view.waiting, &server);
+    assert_reaches_as("the thread beside it, meanwhile", &view.beside, &server);
     end_bystander(&bystander);
     after = my_status();
-    assert_server("the waiting thread, afterwards", &after);
-    assert_server("the thread beside it, afterwards", &bystander.last);
+    assert_reaches_as("the waiting thread, afterwards", &after, &server);
+    assert_reaches_as("the thread beside it, afterwards", &bystander.last,
+                      &server);
     ck_assert_msg(prctl(PR_GET_DUMPABLE) == 0, "%s: dumpable", row->name);
 }
 END_TEST
@@ -211,7 +169,7 @@ START_TEST(drops_in_turn)
             status_is(&view.own, who.uid, who.gid, who.ngroups, who.groups),
             "tenant %u", i);
         after = my_status();
-        assert_server("the waiting thread, in turn", &after);
+        assert_reaches_as("the waiting thread, in turn", &after, &server);
     }
 }
 END_TEST
@@ -232,35 +190,7 @@ START_TEST(root_from_root)
 }
 END_TEST
 
-/* ---- asking who a thread is ---- */
-
-static const struct acts_row
-{
-    const char *name;
-    unsigned uid, gid;
-    bool want;
-} acts_rows[] = {
-    {"the file-system identity", TENANT, GROUP_A, true},
-    {"the effective identity", SERVER, SERVER, false},
-    {"another gid", TENANT, SERVER, false},
-    {"another uid", SERVER, GROUP_A, false},
-};
-
-START_TEST(acts_as)
-{
-    const struct acts_row *row = &acts_rows[_i];
-
-    become_server();
-    ck_assert_int_eq(change_caps(SWITCHING, SWITCHING, 0), 0);
-    ps_kernel.setfsgid(GROUP_A);
-    ps_kernel.setfsuid(TENANT);
-    ck_assert_msg(ps_thread_acts_as(&ps_kernel, row->uid, row->gid)
-                      == row->want,
-                  "%s", row->name);
-    ck_assert_msg(ps_thread_acts_as(&ps_kernel, TENANT, GROUP_A),
-                  "%s: asking changed it", row->name);
-}
-END_TEST
+/* ---- what may be handed out ---- */
 
 static const struct may_row
 {
@@ -309,7 +239,6 @@ Suite *privilege_kernel_suite(void)
     add_as_root(tc, drop, ROWS(drop_rows));
     add_as_root(tc, drops_in_turn, 1);
     add_as_root(tc, root_from_root, 1);
-    add_as_root(tc, acts_as, ROWS(acts_rows));
     add_as_root(tc, may_switch, ROWS(may_rows));
     suite_add_tcase(suite, tc);
     return suite;

@@ -12,9 +12,13 @@
 static const gid_t groups[] = {GROUP_A, GROUP_B};
 
 /* What one place may say. */
-#define PIN(u, g)                                                              \
-    .tenancy = PS_TENANCY_PINNED, .user = "user", .group = "group",            \
+#define NAMED(u, g)                                                            \
+    .named = true, .user = "user", .group = "group",                           \
     .tenant = {.uid = (u), .gid = (g), .ngroups = 2, .groups = groups}
+#define PIN(u, g) .tenancy = PS_TENANCY_PINNED, NAMED(u, g)
+#define DOCROOT .tenancy = PS_TENANCY_DOCROOT
+#define SUEXEC .tenancy = PS_TENANCY_SUEXEC /* as written */
+#define SUEXEC_OF(u, g) SUEXEC, NAMED(u, g) /* where SuexecUserGroup stands */
 #define OWNER .tenancy = PS_TENANCY_OWNER
 #define MINIMUM(u, g) .minimum_set = true, .min_uid = (u), .min_gid = (g)
 #define DEFAULT(u, g)                                                          \
@@ -55,6 +59,92 @@ static const struct row
      {OWNER, SWITCHES_UNSET},
      {PIN(TENANT, SERVER), SWITCHES_UNSET},
      {PIN(TENANT, SERVER), NO_MINIMUM, SWITCHES_OFF}},
+
+    {"docroot at the server",
+     {DOCROOT, SWITCHES_UNSET},
+     {SWITCHES_UNSET},
+     {DOCROOT, NO_MINIMUM, SWITCHES_OFF}},
+    {"docroot at the host",
+     {SWITCHES_UNSET},
+     {DOCROOT, SWITCHES_UNSET},
+     {DOCROOT, NO_MINIMUM, SWITCHES_OFF}},
+    {"pinned at the server, docroot at the host",
+     {PIN(STRANGER, STRANGER), SWITCHES_UNSET},
+     {DOCROOT, SWITCHES_UNSET},
+     {DOCROOT, NO_MINIMUM, SWITCHES_OFF}},
+    {"docroot at the server, pinned at the host",
+     {DOCROOT, SWITCHES_UNSET},
+     {PIN(TENANT, SERVER), SWITCHES_UNSET},
+     {PIN(TENANT, SERVER), NO_MINIMUM, SWITCHES_OFF}},
+    {"owner mode at the server, docroot at the host",
+     {OWNER, SWITCHES_UNSET},
+     {DOCROOT, SWITCHES_UNSET},
+     {DOCROOT, NO_MINIMUM, SWITCHES_OFF}},
+    {"docroot at the server, owner mode at the host",
+     {DOCROOT, SWITCHES_UNSET},
+     {OWNER, SWITCHES_UNSET},
+     {OWNER, NO_MINIMUM, SWITCHES_OFF}},
+    {"suexec at the server",
+     {SUEXEC, SWITCHES_UNSET},
+     {SWITCHES_UNSET},
+     {SUEXEC, NO_MINIMUM, SWITCHES_OFF}},
+    {"suexec at the host",
+     {SWITCHES_UNSET},
+     {SUEXEC, SWITCHES_UNSET},
+     {SUEXEC, NO_MINIMUM, SWITCHES_OFF}},
+    {"pinned at the server, suexec at the host",
+     {PIN(STRANGER, STRANGER), SWITCHES_UNSET},
+     {SUEXEC, SWITCHES_UNSET},
+     {SUEXEC, NO_MINIMUM, SWITCHES_OFF}},
+    {"suexec at the server, pinned at the host",
+     {SUEXEC, SWITCHES_UNSET},
+     {PIN(TENANT, SERVER), SWITCHES_UNSET},
+     {PIN(TENANT, SERVER), NO_MINIMUM, SWITCHES_OFF}},
+    {"owner mode at the server, suexec at the host",
+     {OWNER, SWITCHES_UNSET},
+     {SUEXEC, SWITCHES_UNSET},
+     {SUEXEC, NO_MINIMUM, SWITCHES_OFF}},
+    {"suexec at the server, owner mode at the host",
+     {SUEXEC, SWITCHES_UNSET},
+     {OWNER, SWITCHES_UNSET},
+     {OWNER, NO_MINIMUM, SWITCHES_OFF}},
+    {"docroot at the server, suexec at the host",
+     {DOCROOT, SWITCHES_UNSET},
+     {SUEXEC, SWITCHES_UNSET},
+     {SUEXEC, NO_MINIMUM, SWITCHES_OFF}},
+    {"suexec at the server, docroot at the host",
+     {SUEXEC_OF(STRANGER, STRANGER), SWITCHES_UNSET},
+     {DOCROOT, SWITCHES_UNSET},
+     {DOCROOT, NO_MINIMUM, SWITCHES_OFF}},
+    {"suexec at the server, and its tenant",
+     {SUEXEC_OF(TENANT, SERVER), SWITCHES_UNSET},
+     {SWITCHES_UNSET},
+     {SUEXEC_OF(TENANT, SERVER), NO_MINIMUM, SWITCHES_OFF}},
+    {"suexec twice: the host's has a tenant",
+     {SUEXEC, SWITCHES_UNSET},
+     {SUEXEC_OF(TENANT, SERVER), SWITCHES_UNSET},
+     {SUEXEC_OF(TENANT, SERVER), NO_MINIMUM, SWITCHES_OFF}},
+    {"suexec twice: the server's tenant is not the host's",
+     {SUEXEC_OF(STRANGER, STRANGER), SWITCHES_UNSET},
+     {SUEXEC, SWITCHES_UNSET},
+     {SUEXEC, NO_MINIMUM, SWITCHES_OFF}},
+    {"a tenant of suexec's, pinned at the host",
+     {SUEXEC_OF(STRANGER, STRANGER), SWITCHES_UNSET},
+     {PIN(TENANT, SERVER), SWITCHES_UNSET},
+     {PIN(TENANT, SERVER), NO_MINIMUM, SWITCHES_OFF}},
+    {"pinned, a tenant of suexec's at the host",
+     {PIN(STRANGER, STRANGER), SWITCHES_UNSET},
+     {SUEXEC_OF(TENANT, SERVER), SWITCHES_UNSET},
+     {SUEXEC_OF(TENANT, SERVER), NO_MINIMUM, SWITCHES_OFF}},
+    {"a tenant of suexec's, owner mode at the host",
+     {SUEXEC_OF(STRANGER, STRANGER), SWITCHES_UNSET},
+     {OWNER, SWITCHES_UNSET},
+     {OWNER, NO_MINIMUM, SWITCHES_OFF}},
+    /* What no tenancy says of itself does not come over alone. */
+    {"a tenant, and no tenancy, at the host",
+     {DOCROOT, SWITCHES_UNSET},
+     {NAMED(TENANT, SERVER), SWITCHES_UNSET},
+     {DOCROOT, NO_MINIMUM, SWITCHES_OFF}},
 
     {"a minimum at the server",
      {MINIMUM(500, 600), SWITCHES_UNSET},
@@ -117,6 +207,8 @@ START_TEST(host_merge)
     got = ps_host_effective(ps_host_merge(pool, &row->base, &row->over));
     ck_assert_msg(got.tenancy == want->tenancy, "%s: tenancy %d", row->name,
                   got.tenancy);
+    ck_assert_msg(got.named == want->named, "%s: named %d", row->name,
+                  got.named);
     ck_assert_msg(same_tenant(&got.tenant, &want->tenant), "%s: tenant %u:%u",
                   row->name, got.tenant.uid, got.tenant.gid);
     ck_assert_msg(same_word(got.user, want->user), "%s: user", row->name);
@@ -144,6 +236,7 @@ START_TEST(host_create)
     ck_assert_int_eq(apr_pool_create(&pool, NULL), APR_SUCCESS);
     host = ps_host_create(pool);
     ck_assert_int_eq(host->tenancy, PS_TENANCY_UNSET);
+    ck_assert(!host->named);
     ck_assert(!host->minimum_set);
     ck_assert(!host->default_set);
     ck_assert_int_eq(host->root_enable, PS_UNSET);

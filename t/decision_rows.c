@@ -33,10 +33,9 @@ static const char *action_name(enum ps_action action)
     return names[action];
 }
 
-void check_decision_row(const struct decision_row *row)
+void check_verdict(const struct decision_row *row, struct ps_verdict got)
 {
     const struct ps_verdict *want = &row->want;
-    struct ps_verdict got = ps_decide(&row->facts, &row->rules);
 
     ck_assert_msg(got.action == want->action, "%s: %s (reason %d), not %s",
                   row->name, action_name(got.action), (int)got.reason,
@@ -50,4 +49,9 @@ void check_decision_row(const struct decision_row *row)
         got.distrust == want->distrust && got.component == want->component,
         "%s: distrust %d at %zu, not %d at %zu", row->name, (int)got.distrust,
         got.component, (int)want->distrust, want->component);
+}
+
+void check_decision_row(const struct decision_row *row)
+{
+    check_verdict(row, ps_decide(&row->facts, &row->rules));
 }

@@ -65,7 +65,10 @@ struct decision_row
     struct ps_verdict want;
 };
 
-/** Assert that the verdict is, in every field, the one wanted. */
+/** Assert that `got` is, in every field, the verdict that the row wants. */
+void check_verdict(const struct decision_row *row, struct ps_verdict got);
+
+/** The same of ps_decide()'s verdict. */
 void check_decision_row(const struct decision_row *row);
 
 #endif /* PS_DECISION_ROWS_H */

@@ -23,6 +23,7 @@ int main(void)
     runner = srunner_create(decision_ids_suite());
     srunner_add_suite(runner, decision_owner_suite());
     srunner_add_suite(runner, decision_pinned_suite());
+    srunner_add_suite(runner, decision_docroot_suite());
     srunner_add_suite(runner, decision_path_suite());
     srunner_add_suite(runner, settings_suite());
     srunner_add_suite(runner, settings_host_suite());
@@ -30,11 +31,16 @@ int main(void)
     srunner_add_suite(runner, lookup_suite());
     srunner_add_suite(runner, path_suite());
     srunner_add_suite(runner, path_limits_suite());
+    srunner_add_suite(runner, path_growth_suite());
     srunner_add_suite(runner, stack_suite());
     srunner_add_suite(runner, privilege_faults_suite());
     srunner_add_suite(runner, privilege_kernel_suite());
     srunner_add_suite(runner, privilege_return_suite());
     srunner_add_suite(runner, privilege_attack_suite());
+    srunner_add_suite(runner, fs_identity_suite());
+    srunner_add_suite(runner, fs_is_suite());
+    srunner_add_suite(runner, fs_reach_suite());
+    srunner_add_suite(runner, fs_faults_suite());
     srunner_add_suite(runner, tenant_thread_suite());
     srunner_add_suite(runner, tenant_refused_suite());
     srunner_add_suite(runner, tenant_signals_suite());

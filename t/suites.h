@@ -10,12 +10,18 @@
 #include <check.h>
 
 Suite *covers_suite(void);
+Suite *decision_docroot_suite(void);
 Suite *decision_ids_suite(void);
 Suite *decision_owner_suite(void);
 Suite *decision_path_suite(void);
 Suite *decision_pinned_suite(void);
+Suite *fs_faults_suite(void);
+Suite *fs_identity_suite(void);
+Suite *fs_is_suite(void);
+Suite *fs_reach_suite(void);
 Suite *lookup_suite(void);
 Suite *path_suite(void);
+Suite *path_growth_suite(void);
 Suite *path_limits_suite(void);
 Suite *privilege_attack_suite(void);
 Suite *privilege_faults_suite(void);

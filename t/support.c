@@ -4,8 +4,6 @@
  */
 #include "support.h"
 
-#include "privilege.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -117,6 +115,67 @@ bool status_is(const struct status *status, unsigned uid, unsigned gid,
                       == 0);
 }
 
+const struct ps_identity server = {SERVER, SERVER, 0, NULL};
+
+static bool ids_are(const unsigned ids[4], unsigned own, unsigned fs)
+{
+    return ids[0] == own && ids[1] == own && ids[2] == own && ids[3] == fs;
+}
+
+void assert_reaches_as(const char *name, const struct status *status,
+                       const struct ps_identity *who)
+{
+    const unsigned *uid = status->uid;
+    const unsigned *gid = status->gid;
+
+    ck_assert_msg(ids_are(uid, SERVER, who->uid), "%s: uids %u %u %u %u", name,
+                  uid[0], uid[1], uid[2], uid[3]);
+    ck_assert_msg(ids_are(gid, SERVER, who->gid), "%s: gids %u %u %u %u", name,
+                  gid[0], gid[1], gid[2], gid[3]);
+    ck_assert_msg(status->ngroups == who->ngroups, "%s: %zu groups", name,
+                  status->ngroups);
+    for (size_t i = 0; i < who->ngroups; i++) {
+        ck_assert_msg(status->groups[i] == who->groups[i], "%s: group %u", name,
+                      status->groups[i]);
+    }
+    ck_assert_msg(status->permitted == SWITCHING, "%s: CapPrm %llx", name,
+                  status->permitted);
+    ck_assert_msg(status->effective == 0 && status->inheritable == 0
+                      && status->ambient == 0,
+                  "%s: CapEff %llx, CapInh %llx, CapAmb %llx", name,
+                  status->effective, status->inheritable, status->ambient);
+}
+
+static void *stand_by(void *data)
+{
+    struct bystander *b = data;
+
+    b->tid = gettid();
+    sem_post(&b->started);
+    sem_wait(&b->end);
+    read_status("/proc/thread-self/status", &b->last);
+    return NULL;
+}
+
+void start_bystander(struct bystander *b)
+{
+    sem_init(&b->started, 0, 0);
+    sem_init(&b->end, 0, 0);
+    ck_assert_int_eq(pthread_create(&b->thread, NULL, stand_by, b), 0);
+    sem_wait(&b->started);
+}
+
+void end_bystander(struct bystander *b)
+{
+    sem_post(&b->end);
+    ck_assert_int_eq(pthread_join(b->thread, NULL), 0);
+}
+
+void status_file(char out[64], pid_t tid)
+{
+    snprintf(out, 64, "/proc/self/task/%d/status", (int)tid);
+}
+
 size_t count_entries(const char *folder)
 {
     size_t n = 0;
@@ -175,16 +234,21 @@ int change_caps(unsigned permitted, unsigned effective, unsigned inheritable)
     return (int)syscall(SYS_capset, &hdr, data);
 }
 
+void become_server_of(size_t ngroups, const gid_t *groups)
+{
+    ck_assert_msg(is_able(), "this check needs root, CAP_SETUID and "
+                             "CAP_SETGID");
+    ck_assert_int_eq(ps_keep_capabilities(&ps_kernel).step, PS_STEP_NONE);
+    ck_assert_int_eq(syscall(SYS_setgroups, ngroups, groups), 0);
+    ck_assert_int_eq(syscall(SYS_setresgid, SERVER, SERVER, SERVER), 0);
+    ck_assert_int_eq(change_uid(SERVER), 0);
+}
+
 void become_server(void)
 {
     gid_t group = SERVER;
 
-    ck_assert_msg(is_able(), "this check needs root, CAP_SETUID and "
-                             "CAP_SETGID");
-    ck_assert_int_eq(ps_keep_capabilities(&ps_kernel).step, PS_STEP_NONE);
-    ck_assert_int_eq(syscall(SYS_setgroups, 1, &group), 0);
-    ck_assert_int_eq(syscall(SYS_setresgid, SERVER, SERVER, SERVER), 0);
-    ck_assert_int_eq(change_uid(SERVER), 0);
+    become_server_of(1, &group);
 }
 
 void become_narrow_server(void)

@@ -5,7 +5,11 @@
 #ifndef PS_SUPPORT_H
 #define PS_SUPPORT_H
 
+#include "privilege.h"
+
 #include <check.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -47,6 +51,32 @@ struct status my_status(void);
 bool status_is(const struct status *status, unsigned uid, unsigned gid,
                size_t ngroups, const unsigned *groups);
 
+/** The server as it reaches files after ps_narrow(): no groups. */
+extern const struct ps_identity server;
+
+/**
+ * Assert that a thread is the server's, narrowed, and reaches files as `who`:
+ * ids real, effective and saved are the server's, file-system ids and groups
+ * are those of `who`, SWITCHING is permitted, and nothing else is held.
+ */
+void assert_reaches_as(const char *name, const struct status *status,
+                       const struct ps_identity *who);
+
+/** A thread that was there before, and is to stay what it is. */
+struct bystander
+{
+    pthread_t thread;
+    pid_t tid;
+    sem_t started, end;
+    struct status last; /* what it saw of itself before it ended */
+};
+
+void start_bystander(struct bystander *b);
+void end_bystander(struct bystander *b);
+
+/** Write the path of another thread's status file. */
+void status_file(char out[64], pid_t tid);
+
 /** How many entries a folder has, "." and ".." left out; 0 on failure. */
 size_t count_entries(const char *folder);
 
@@ -65,7 +95,10 @@ size_t count_descriptors(void);
  */
 void become_server(void);
 
-/** The same, and ps_narrow(): where a child stands when it serves. */
+/** The same, with these groups. */
+void become_server_of(size_t ngroups, const gid_t *groups);
+
+/** become_server() and ps_narrow(): where a child stands when it serves. */
 void become_narrow_server(void);
 
 /** Raw setresuid(2) for the calling thread; 0, or the errno. */

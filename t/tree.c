@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +70,20 @@ bool tree_add(const struct entry *entry)
     return make(entry, path)
            && (geteuid() != 0 || lchown(path, entry->uid, entry->gid) == 0)
            && (entry->type == S_IFLNK || chmod(path, entry->mode) == 0);
+}
+
+int walk_opening_nothing(const char *path, struct ps_path *out)
+{
+    struct rlimit before, none;
+    int err;
+
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = before;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &none);
+    err = ps_walk(path, out);
+    setrlimit(RLIMIT_NOFILE, &before);
+    return err;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,

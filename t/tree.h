@@ -4,6 +4,8 @@
 #ifndef PS_TREE_H
 #define PS_TREE_H
 
+#include "path.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -33,6 +35,12 @@ const char *tree_root(void);
 
 /** Write the path with every "{}" replaced by the root; returns `out`. */
 const char *tree_path(char out[TREE_PATH_MAX], const char *path);
+
+/**
+ * ps_walk(), with no descriptor to be had: what it would have to open makes
+ * it fail with EMFILE.
+ */
+int walk_opening_nothing(const char *path, struct ps_path *out);
 
 /** Remove it all. */
 void tree_end(void);
