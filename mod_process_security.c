@@ -8,10 +8,12 @@
 #include "src/directives.h"
 #include "src/dump.h"
 #include "src/module.h"
+#include "src/neighbours.h"
 #include "src/request.h"
 #include "src/startup.h"
 
 #include <http_config.h>
+#include <http_connection.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mpm_common.h>
@@ -32,12 +34,21 @@ static void register_hooks(apr_pool_t *p)
     /* Each child, around mod_unixd's change to the server's user. */
     ap_hook_drop_privileges(ps_before_unixd, NULL, NULL, BEFORE_ALL);
     ap_hook_drop_privileges(ps_after_unixd, NULL, NULL, AFTER_ALL);
-    /* Each request: taken in, then decided, and run where it is covered. */
+    /* Each connection begins, and ends, as the server's. */
+    ap_hook_pre_connection(ps_begin_connection, NULL, NULL, BEFORE_ALL);
+    ap_hook_process_connection(ps_resume_connection, NULL, NULL, BEFORE_ALL);
+    /* Each request: taken in as its tenant's, where that is known already. */
     ap_hook_post_read_request(ps_take_request, NULL, NULL, BEFORE_ALL);
+    ap_hook_quick_handler(ps_before_quick_handlers, NULL, NULL, BEFORE_ALL);
+    ap_hook_quick_handler(ps_after_quick_handlers, NULL, NULL, AFTER_ALL);
+    ap_hook_translate_name(ps_refuse_request, NULL, NULL, BEFORE_ALL);
+    ap_hook_map_to_storage(ps_take_request_again, NULL, NULL, BEFORE_ALL);
+    /* Then decided, and run where it is covered. */
     ap_hook_handler(ps_handle_request, NULL, NULL, BEFORE_ALL);
     ap_hook_handler(ps_handle_unwanted, NULL, NULL, BEFORE_DEFAULT_HANDLER);
     /* Error pages of the server's own thread. */
     ap_hook_insert_error_filter(ps_filter_error, NULL, NULL, AFTER_ALL);
+    ap_hook_log_transaction(ps_before_logs, NULL, NULL, BEFORE_ALL);
 }
 
 /* clang-format off */

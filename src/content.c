@@ -5,6 +5,7 @@
 
 #include "filters.h"
 
+#include <ap_provider.h>
 #include <string.h>
 #include <strings.h>
 
@@ -76,8 +77,7 @@ static bool is_one_of(const char *word, const char *const *words)
 
 /*
  * Where no directive sets a handler, the file's media type stands in, and a
- * module can take it: mod_php takes text/html where "xbithack" is on. So
- * these are types that none takes.
+ * module can take it. So these are types that none takes.
  */
 static bool type_is_plain(const char *type)
 {
@@ -86,11 +86,14 @@ static bool type_is_plain(const char *type)
                                         "application/json",
                                         "application/octet-stream",
                                         "application/pdf",
+                                        "application/xhtml+xml",
+                                        "application/xml",
                                         "application/zip",
                                         "text/css",
                                         "text/csv",
                                         "text/javascript",
                                         "text/plain",
+                                        "text/xml",
                                         NULL};
 
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
@@ -101,9 +104,21 @@ static bool type_is_plain(const char *type)
     return is_one_of(type, types);
 }
 
+/*
+ * mod_php takes an executable text/html file where its "xbithack" is on,
+ * looking at the same record of the file.
+ */
+static bool is_plain_page(const request_rec *r)
+{
+    return strcasecmp(r->handler, "text/html") == 0
+           && (r->finfo.valid & APR_FINFO_UPROT)
+           && !(r->finfo.protection & APR_FPROT_UEXECUTE);
+}
+
 static bool default_answers(const request_rec *r)
 {
-    return is_default(r->handler) || type_is_plain(r->handler);
+    return is_default(r->handler) || type_is_plain(r->handler)
+           || is_plain_page(r);
 }
 
 /*
@@ -124,6 +139,28 @@ static bool operators_default_answers(const request_rec *r)
     return subtype && strncasecmp(r->handler, "httpd/", 6) != 0
            && strncasecmp(subtype + 1, "x-httpd-", 8) != 0
            && !is_one_of(subtype + 1, run);
+}
+
+/* Another repository's (mod_dav_svn's) can run programs: hooks. */
+static bool dav_is_files_only;
+
+void ps_content_learn(apr_pool_t *ptemp)
+{
+    const apr_array_header_t *names = ap_list_provider_names(ptemp, "dav", "0");
+
+    dav_is_files_only =
+        names->nelts == 1
+        && strcmp(
+               APR_ARRAY_IDX(names, 0, ap_list_provider_names_t).provider_name,
+               "filesystem")
+               == 0;
+}
+
+bool ps_writes_files(const request_rec *r)
+{
+    return dav_is_files_only && r->handler
+           && strcmp(r->handler, "dav-handler") == 0
+           && ps_filters_are_harmless(r);
 }
 
 bool ps_reads_only(const request_rec *r, bool operators)

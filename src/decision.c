@@ -153,6 +153,21 @@ static struct ps_verdict decide_owner(const struct ps_facts *facts,
                            run_as(uid, gid));
 }
 
+struct ps_verdict ps_decide_docroot(const struct ps_facts *facts,
+                                    const struct ps_rules *rules)
+{
+    uid_t uid = facts->owner;
+    gid_t gid = facts->group;
+    enum ps_reason reason = out_of_range(rules, uid, gid);
+
+    if (reason != PS_REASON_NONE) {
+        return refuse(reason, uid, gid);
+    }
+    return rules->trusted_path
+               ? if_path_trusted(facts, uid, gid, run_as(uid, gid))
+               : run_as(uid, gid);
+}
+
 struct ps_verdict ps_decide(const struct ps_facts *facts,
                             const struct ps_rules *rules)
 {

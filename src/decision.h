@@ -93,6 +93,14 @@ struct ps_verdict ps_decide(const struct ps_facts *facts,
                             const struct ps_rules *rules);
 
 /**
+ * Decide whom a whole request belongs to, by the folder that is its document
+ * root (PSUserGroup docroot): owner, group and path of `facts` are the
+ * folder's. Never PS_LEAVE: the server's own folders are nobody's.
+ */
+struct ps_verdict ps_decide_docroot(const struct ps_facts *facts,
+                                    const struct ps_rules *rules);
+
+/**
  * The path rule: whether nobody but root and `uid` (and the group `gid`)
  * can change what the path leads to.
  *

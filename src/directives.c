@@ -151,27 +151,33 @@ static const char *set_handlers(cmd_parms *cmd, void *dir, const char *args)
                      check_handler);
 }
 
-/* A start reads the configuration twice; groups cost, with many hosts. */
-static bool is_rehearsal(void)
-{
-    return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL
-           && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
-}
-
-/* PSUserGroup WORD */
+/* PSUserGroup WORD: where else the tenant comes from. */
 static const char *set_tenancy(cmd_parms *cmd, struct ps_dir_settings *dir,
                                const char *word)
 {
-    if (strcasecmp(word, "suexec") == 0) {
-        return says(cmd, word, "is not available in this version");
+    static const struct
+    {
+        const char *word;
+        enum ps_tenancy tenancy;
+        enum ps_switch pinned;
+    } words[] = {
+        {"owner", PS_TENANCY_OWNER, PS_UNSET},
+        {"docroot", PS_TENANCY_DOCROOT, PS_ON},
+        {"suexec", PS_TENANCY_SUEXEC, PS_ON},
+    };
+    struct ps_host_settings *host = ps_host_of(cmd->server);
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(word, words[i].word) == 0) {
+            host->tenancy = words[i].tenancy;
+            host->named = false;
+            dir->pinned = words[i].pinned;
+            return NULL;
+        }
     }
-    if (strcasecmp(word, "owner") != 0) {
-        return says(cmd, word,
-                    "wants a group too (one word alone can only be: owner)");
-    }
-    ps_host_of(cmd->server)->tenancy = PS_TENANCY_OWNER;
-    dir->pinned = PS_UNSET;
-    return NULL;
+    return says(cmd, word,
+                "wants a group too (one word alone can only be: owner, "
+                "docroot, suexec)");
 }
 
 static const char *set_user_group(cmd_parms *cmd, void *dir, const char *user,
@@ -183,12 +189,14 @@ static const char *set_user_group(cmd_parms *cmd, void *dir, const char *user,
     if (wrong || !group) {
         return wrong ? wrong : set_tenancy(cmd, dir, user);
     }
-    wrong =
-        ps_find_tenant(cmd->pool, user, group, !is_rehearsal(), &host->tenant);
+    /* Groups cost, with many hosts. */
+    wrong = ps_find_tenant(cmd->pool, user, group, !ps_is_rehearsal(),
+                           &host->tenant);
     if (wrong) {
         return says(cmd, "", wrong);
     }
     host->tenancy = PS_TENANCY_PINNED;
+    host->named = true;
     host->user = user;
     host->group = group;
     ((struct ps_dir_settings *)dir)->pinned = PS_ON;
@@ -272,7 +280,7 @@ const command_rec ps_directives[] = {
                      "where they would only be read"),
     AP_INIT_TAKE12("PSUserGroup", set_user_group, NULL, IN_HOSTS,
                    "the host's tenant: USER GROUP (names or #numbers), or: "
-                   "owner"),
+                   "owner, docroot, suexec"),
     AP_INIT_TAKE2("PSMinUidGid", set_minimum, NULL, IN_HOSTS,
                   "lowest uid and gid that a tenant may have"),
     AP_INIT_TAKE2("PSDefaultUidGid", set_default, NULL, IN_HOSTS,

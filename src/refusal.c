@@ -22,51 +22,55 @@ static const char *distrust_text(enum ps_distrust distrust)
     return "is trusted";
 }
 
-static void log_path(request_rec *r, int level, const struct ps_verdict *v,
-                     const struct ps_facts *facts)
+static void log_path(request_rec *r, int level, const char *what,
+                     const struct ps_verdict *v, const struct ps_facts *facts)
 {
     const struct ps_component *c = &facts->path[v->component];
 
-    ap_log_rerror(
-        APLOG_MARK, level, 0, r,
-        PS_TAG_PATH "%s: refused: path not trusted for uid %u, gid "
-                    "%u: component %" APR_SIZE_T_FMT " '%s' (uid %u, gid %u, "
-                    "mode %04o) %s",
-        r->filename, v->uid, v->gid, v->component, c->name, c->uid, c->gid,
-        (unsigned)(c->mode & 07777), distrust_text(v->distrust));
+    ap_log_rerror(APLOG_MARK, level, 0, r,
+                  PS_TAG_PATH "%s: refused: path not trusted for uid %u, gid "
+                              "%u: component %" APR_SIZE_T_FMT
+                              " '%s' (uid %u, gid %u, "
+                              "mode %04o) %s",
+                  what, v->uid, v->gid, v->component, c->name, c->uid, c->gid,
+                  (unsigned)(c->mode & 07777), distrust_text(v->distrust));
 }
 
-void ps_log_refusal(request_rec *r, int level, const struct ps_verdict *v,
-                    const struct ps_facts *facts, const struct ps_rules *rules)
+void ps_log_refusal(request_rec *r, int level, const char *what,
+                    const struct ps_verdict *v, const struct ps_facts *facts,
+                    const struct ps_rules *rules)
 {
     switch (v->reason) {
     case PS_REASON_ROOT:
         ap_log_rerror(APLOG_MARK, level, 0, r,
                       PS_TAG_ROOT "%s: refused: uid %u, gid %u: root is no "
-                                  "tenant, and handler '%s' (or a filter) "
-                                  "would do more than read it",
-                      r->filename, v->uid, v->gid,
-                      r->handler ? r->handler : "");
+                                  "tenant%s",
+                      what, v->uid, v->gid,
+                      r->handler ? apr_psprintf(
+                          r->pool,
+                          ", and handler '%s' (or a filter) would do more "
+                          "than read it",
+                          r->handler)
+                                 : "");
         break;
     case PS_REASON_MINIMUM:
         ap_log_rerror(APLOG_MARK, level, 0, r,
                       PS_TAG_MINIMUM "%s: refused: uid %u, gid %u: below the "
                                      "minimum of %u, %u",
-                      r->filename, v->uid, v->gid, rules->min_uid,
-                      rules->min_gid);
+                      what, v->uid, v->gid, rules->min_uid, rules->min_gid);
         break;
     case PS_REASON_SUEXEC:
         ap_log_rerror(APLOG_MARK, level, 0, r,
                       PS_TAG_SUEXEC "%s: refused: owned by uid %u, gid %u, "
                                     "not by those of SuexecUserGroup (%s)",
-                      r->filename, facts->owner, facts->group,
+                      what, facts->owner, facts->group,
                       facts->suexec_known
                           ? apr_psprintf(r->pool, "%u, %u", facts->suexec_uid,
                                          facts->suexec_gid)
                           : "none");
         break;
     case PS_REASON_PATH:
-        log_path(r, level, v, facts);
+        log_path(r, level, what, v, facts);
         break;
     case PS_REASON_NONE:
         break;

@@ -10,8 +10,12 @@
 
 #include <httpd.h>
 
-/** One line, at APLOG_... `level`, with the tag of the verdict's reason. */
-void ps_log_refusal(request_rec *r, int level, const struct ps_verdict *v,
-                    const struct ps_facts *facts, const struct ps_rules *rules);
+/**
+ * One line about `what` (a path, or the URL), at APLOG_... `level`, with the
+ * tag of the verdict's reason.
+ */
+void ps_log_refusal(request_rec *r, int level, const char *what,
+                    const struct ps_verdict *v, const struct ps_facts *facts,
+                    const struct ps_rules *rules);
 
 #endif /* PS_REFUSAL_H */

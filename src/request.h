@@ -9,8 +9,27 @@
 
 #include <httpd.h>
 
-/** post_read_request: the virtual host is known. */
+/** pre_connection: in whatever thread, it begins as the server's. */
+int ps_begin_connection(conn_rec *c, void *csd);
+
+/**
+ * process_connection: called again when a connection comes back to a thread
+ * of event or to another, in the midst of its TLS handshake, say.
+ */
+int ps_resume_connection(conn_rec *c);
+
+/**
+ * post_read_request: the virtual host is known, and with it, unless it is in
+ * owner mode, whose request it is. The thread acts as that tenant from here
+ * on; as the server, where there is none.
+ */
 int ps_take_request(request_rec *r);
+
+/** translate_name: a request that is refused goes no further. */
+int ps_refuse_request(request_rec *r);
+
+/** map_to_storage, before the walk: the URL can have named another tenant. */
+int ps_take_request_again(request_rec *r);
 
 /**
  * insert_error_filter, after all others: an error page, which the server's

@@ -98,6 +98,7 @@ static void merge_host(struct ps_host_settings *out,
 
     from = over->tenancy != PS_TENANCY_UNSET ? over : base;
     out->tenancy = from->tenancy;
+    out->named = from->named;
     out->tenant = from->tenant;
     out->user = from->user;
     out->group = from->group;
@@ -114,6 +115,7 @@ static void merge_host(struct ps_host_settings *out,
     out->root_enable = prefer(over->root_enable, base->root_enable);
     out->cap_dac_override =
         prefer(over->cap_dac_override, base->cap_dac_override);
+    out->covers = over->covers;
 }
 
 struct ps_host_settings *ps_host_merge(apr_pool_t *p,

@@ -42,16 +42,20 @@ struct ps_dir_settings
 enum ps_tenancy
 {
     PS_TENANCY_UNSET,
-    PS_TENANCY_OWNER, /* PSUserGroup owner, and the default */
-    PS_TENANCY_PINNED /* PSUserGroup USER GROUP */
+    PS_TENANCY_OWNER,   /* PSUserGroup owner, and the default */
+    PS_TENANCY_PINNED,  /* PSUserGroup USER GROUP */
+    PS_TENANCY_DOCROOT, /* PSUserGroup docroot */
+    PS_TENANCY_SUEXEC   /* PSUserGroup suexec */
 };
 
 /** Directives of a server or virtual host. */
 struct ps_host_settings
 {
     enum ps_tenancy tenancy;
-    struct ps_identity tenant; /* where pinned */
-    const char *user;          /* as written, for the dump */
+    bool named;                /* one tenant for all of the host's requests:
+                                  PSUserGroup's or SuexecUserGroup's */
+    struct ps_identity tenant; /* where named */
+    const char *user;          /* as written, for the dump; "#uid" */
     const char *group;
 
     bool minimum_set; /* PSMinUidGid */
@@ -63,6 +67,9 @@ struct ps_host_settings
 
     enum ps_switch root_enable;      /* PSRootEnable */
     enum ps_switch cap_dac_override; /* PSCapDacOverride */
+
+    bool covers; /* any request of the host can be covered; not a directive,
+                    but known when all of them have been read */
 };
 
 /** What holds where nothing was said. */

@@ -6,7 +6,13 @@
  */
 #include "startup.h"
 
+#include "caps.h"
 #include "checks.h"
+#include "content.h"
+#include "docroot.h"
+#include "fs_identity.h"
+#include "module.h"
+#include "neighbours.h"
 #include "privilege.h"
 #include "stack.h"
 #include "suexec.h"
@@ -14,6 +20,8 @@
 #include "tag.h"
 
 #include <apr_file_io.h>
+#include <apr_strings.h>
+#include <errno.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <sched.h>
@@ -32,12 +40,6 @@ bool ps_is_active(void)
 static bool is_real_start(void)
 {
     return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
-}
-
-/* A start reads the configuration twice; the first time is for errors. */
-static bool is_rehearsal(void)
-{
-    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
 }
 
 /* fs.suid_dumpable: what a process becomes when its ids change. */
@@ -90,13 +92,31 @@ static const char *system_error(apr_pool_t *p)
     return NULL;
 }
 
+/*
+ * What is known of a host when all has been read. httpd shares a record
+ * between hosts that say nothing; each gets its own.
+ */
+static void complete_hosts(apr_pool_t *p, server_rec *first)
+{
+    for (server_rec *s = first; s; s = s->next) {
+        struct ps_host_settings *host =
+            apr_pmemdup(p, ps_host_of(s), sizeof(*host));
+
+        host->covers = ps_survey_host(s).covers;
+        if (host->tenancy == PS_TENANCY_SUEXEC) {
+            ps_suexec_name(p, s, host);
+        }
+        ap_set_module_config(s->module_config, &process_security_module, host);
+    }
+}
+
 int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *s)
 {
     const char *wrong = NULL;
 
-    (void)pconf;
     (void)plog;
+    complete_hosts(pconf, s);
     if (!is_real_start()) {
         ps_check_warnings(ptemp, s);
     }
@@ -115,12 +135,15 @@ int ps_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                    server_rec *s)
 {
     (void)plog;
-    if (!is_rehearsal()) {
+    if (!ps_is_rehearsal()) {
         ps_check_warnings(ptemp, s);
     }
     active = ps_survey_any_covers(s);
     if (active) {
         ps_suexec_take_over(pconf);
+        ps_docroot_learn();
+        ps_content_learn(ptemp);
+        ps_neighbours_learn();
     }
     return OK;
 }
@@ -151,6 +174,15 @@ int ps_before_unixd(apr_pool_t *pchild, server_rec *s)
 
 int ps_after_unixd(apr_pool_t *pchild, server_rec *s)
 {
+    struct ps_outcome outcome;
+
     (void)pchild;
-    return active ? child_result(s, ps_narrow(&ps_kernel)) : DECLINED;
+    if (!active) {
+        return DECLINED;
+    }
+    outcome = ps_narrow(&ps_kernel);
+    if (outcome.step == PS_STEP_NONE && !ps_fs_remember_server()) {
+        outcome = (struct ps_outcome){PS_STEP_READ_GROUPS, errno};
+    }
+    return child_result(s, outcome);
 }

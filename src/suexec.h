@@ -9,6 +9,8 @@
 #ifndef PS_SUEXEC_H
 #define PS_SUEXEC_H
 
+#include "settings.h"
+
 #include <httpd.h>
 
 #include <unixd.h>
@@ -18,6 +20,14 @@
  * hooks are sorted; once per start, as httpd forgets its hooks with each.
  */
 void ps_suexec_take_over(apr_pool_t *pconf);
+
+/**
+ * PSUserGroup suexec: make the tenant that SuexecUserGroup names for the whole
+ * host `s` the one of `host`, with the groups of the user database. When the
+ * configuration has been read; nothing where it names none.
+ */
+void ps_suexec_name(apr_pool_t *p, server_rec *s,
+                    struct ps_host_settings *host);
 
 /** Whom the request's configuration names; NULL: nobody. */
 const ap_unix_identity_t *ps_suexec_identity(request_rec *r);

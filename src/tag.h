@@ -34,6 +34,7 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_IDENTITY "PS0204: " /* a thread that is not the server's */
 #define PS_TAG_LEFT_OVER "PS0205: " /* what is left cannot be cleared */
 #define PS_TAG_SUSPENDED "PS0206: " /* the handler wants to go on later */
+#define PS_TAG_TAKE "PS0207: " /* no file-system identity of the tenant's */
 
 /* A child could not start */
 #define PS_TAG_CHILD "PS0301: "

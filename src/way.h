@@ -21,16 +21,34 @@ struct ps_plan
     bool verify;      /* the file opened must be `file` */
     struct stat file; /* what was decided on, in owner mode */
     bool keep_open;   /* PSKeepOpenFile */
-    bool reads_only;  /* no code but httpd's own takes part */
 };
 
-/**
- * Answer the request as plan->who. Returns what a handler returns, but never
- * DECLINED: no other handler may run in this thread.
- */
+/** Answer the request as plan->who. Returns what a handler returns. */
 typedef int ps_way(request_rec *r, const struct ps_plan *plan);
 
-/** In a thread of httpd that is the tenant, for any handler. */
+/**
+ * In a thread of httpd that is the tenant, for any handler. Never DECLINED:
+ * no other handler may run in the calling thread.
+ */
 ps_way ps_way_thread;
+
+/**
+ * In the calling thread, with the tenant's file-system identity, for what
+ * httpd's own code reads or writes. DECLINED: the handlers that follow are to
+ * answer.
+ */
+ps_way ps_way_in_place;
+
+/** Not covered: as the server. Returns what a handler returns. */
+int ps_leave_to_server(request_rec *r);
+
+/**
+ * Whether what stands at the request's name, for whoever this thread now
+ * reaches files as, is what was decided on. OK; or 403 or 404, logged.
+ *
+ * Between here and the handler's own open only the tenant and root can change
+ * it, by the path rule.
+ */
+int ps_check_file(request_rec *r, const struct ps_plan *plan);
 
 #endif /* PS_WAY_H */

@@ -11,7 +11,6 @@
 #include "way.h"
 
 #include "filters.h"
-#include "path.h"
 #include "tag.h"
 #include "tenant_thread.h"
 
@@ -82,7 +81,7 @@ static apr_status_t empty_as_tenant(void *data)
         return APR_SUCCESS;
     }
     if (ps_in_tenant_thread()) {
-        if (!ps_thread_acts_as(&ps_kernel, remains.who.uid, remains.who.gid)) {
+        if (!ps_fs_is(&ps_kernel, &remains.who)) {
             end_process(remains.server, &remains.who, 0);
         }
         return APR_SUCCESS;
@@ -137,46 +136,9 @@ struct job
 {
     request_rec *r;
     const struct ps_plan *plan;
-    struct remains *remains; /* NULL where nothing can be left */
+    struct remains *remains;
     int status;
 };
-
-/*
- * After the drop, what stands at the file's name must be what was decided
- * on. Between here and the handler's own open only the tenant and root can
- * change it, by the path rule.
- */
-static int open_decided(request_rec *r, const struct ps_plan *plan, int *fd)
-{
-    struct stat now;
-
-    *fd = open(r->filename, O_PATH | O_CLOEXEC);
-    if (*fd < 0 || fstat(*fd, &now) != 0) {
-        int err = errno;
-
-        if (*fd >= 0) {
-            close(*fd);
-        }
-        if (err == ENOENT || err == ENOTDIR) {
-            return HTTP_NOT_FOUND;
-        }
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, err, r,
-                      PS_TAG_UNREACHED "%s: not run: uid %u, gid %u cannot "
-                                       "reach it",
-                      r->filename, plan->who.uid, plan->who.gid);
-        return HTTP_FORBIDDEN;
-    }
-    if (plan->verify && !ps_same_file(&now, &plan->file)) {
-        close(*fd);
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      PS_TAG_CHANGED
-                      "%s: not run: it is not the file decided "
-                      "on any more (owner now %u, decided for %u)",
-                      r->filename, now.st_uid, plan->file.st_uid);
-        return HTTP_FORBIDDEN;
-    }
-    return OK;
-}
 
 /*
  * What a handler printed can still wait in a filter (httpd keeps up to 8 KB
@@ -208,19 +170,15 @@ static int end_response(request_rec *r, int status)
 static void run_handlers(void *data)
 {
     struct job *job = data;
-    bool open_first = job->plan->verify || job->plan->keep_open;
     int fd = -1;
 
-    if (job->remains) {
-        job->remains->tenants = true;
-    }
-    job->status = open_first ? open_decided(job->r, job->plan, &fd) : OK;
+    job->remains->tenants = true;
+    job->status = ps_check_file(job->r, job->plan);
     if (job->status != OK) {
         return;
     }
-    if (fd >= 0 && !job->plan->keep_open) {
-        close(fd);
-        fd = -1;
+    if (job->plan->keep_open) {
+        fd = open(job->r->filename, O_PATH | O_CLOEXEC);
     }
     job->status = end_response(job->r, ap_run_handler(job->r));
     if (fd >= 0) {
@@ -238,10 +196,8 @@ int ps_way_thread(request_rec *r, const struct ps_plan *plan)
      * outlive the request, and start threads that inherit the tenant's ids.
      */
     apr_table_unset(r->headers_in, "Upgrade");
-    if (!plan->reads_only) {
-        job.remains = remains_for(r, &plan->who);
-    }
-    if (!plan->reads_only && !job.remains) {
+    job.remains = remains_for(r, &plan->who);
+    if (!job.remains) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       PS_TAG_TWO_TENANTS
                       "%s: refused: the request was "

@@ -80,8 +80,37 @@ class Who:
                 and int(self.fields["CapEff"], 16) == 0
                 and int(self.fields["CapPrm"], 16) in (0, 0xc0))
 
+    def is_in_place(self, tenant):
+        """The server's thread, which reaches files as the tenant: the fourth
+        of the ids, and the groups. No capability is effective."""
+        server = server_ids()
+        return (self._numbers("Uid") == (server.uid,) * 3 + (tenant.uid,)
+                and self._numbers("Gid") == (server.gid,) * 3 + (tenant.gid,)
+                and set(self._numbers("Groups")) | {tenant.gid}
+                == set(tenant.groups) | {tenant.gid}
+                and int(self.fields["CapEff"], 16) == 0
+                and int(self.fields["CapPrm"], 16) == 0xc0)
+
+    def is_httpds(self):
+        """A thread of httpd's own, which no tenant may signal, whoever it
+        reaches files as: its connection can go on with the same tenant."""
+        server = server_ids()
+        return (self._numbers("Uid")[:3] == (server.uid,) * 3
+                and self._numbers("Gid")[:3] == (server.gid,) * 3
+                and int(self.fields["CapEff"], 16) == 0
+                and int(self.fields["CapPrm"], 16) in (0, 0xc0))
+
     def __repr__(self):
         return f"Who({self.text!r})"
+
+
+class ServedBy(Who):
+    """Who ran a handler: what a tenant's code could take part in, in a thread
+    that is the tenant; a file may be served in place. (What a script says of
+    itself is a Who, and no less than the tenant through and through.)"""
+
+    def is_(self, tenant):
+        return super().is_(tenant) or self.is_in_place(tenant)
 
 
 @functools.lru_cache(None)
@@ -225,7 +254,7 @@ class Answer:
     @property
     def served_by(self):
         """Who ran the handler, as the kernel told mod_who."""
-        return Who(self.headers["x-who"])
+        return ServedBy(self.headers["x-who"])
 
     @property
     def who(self):

@@ -53,12 +53,18 @@ def scripts(httpd):
 
 
 def not_servers(httpd):
-    """Threads of the children that are not the server's own, through and
-    through: a tenant's ids, capabilities too many, or groups."""
+    """Threads of the children that are not httpd's own: a tenant's real ids,
+    or capabilities too many."""
+    return [(pid, tid, who) for pid in httpd.children()
+            for tid, who in threads(pid).items() if not who.is_httpds()]
+
+
+def not_given_back(httpd):
+    """Threads that are not the server's through and through: whoever they
+    reach files as, and with which groups, included."""
     return [(pid, tid, who) for pid in httpd.children()
             for tid, who in threads(pid).items()
-            if not (who.is_server() and who.fields["Groups"].split()
-                    == who.fields["Gid"].split()[:1])]
+            if not (who.is_server() and not who.fields["Groups"].split())]
 
 
 def status_number(pid, field):

@@ -15,8 +15,8 @@ import pytest
 import http2
 import proc
 import refuse
-from harness import (ALICE, BOB, START_SECONDS, TENANTS, Httpd, Who,
-                     module_file, put, put_folder, server_ids, vhost)
+from harness import (ALICE, BOB, START_SECONDS, TENANTS, Httpd, ServedBy,
+                     Who, module_file, put, put_folder, server_ids, vhost)
 from test_leftovers import descriptors
 
 BOTH = pytest.mark.parametrize("pinned", (True, False),
@@ -84,7 +84,7 @@ def test_upgrade(start, folder, mpm, pinned):
             status = b"404" if "missing" in path else b"200"
             assert text.startswith(b"HTTP/1.1 " + status), text
             who = re.search(rb"(?mi)^X-Who: (.*)\r$", text)
-            assert who and Who(who[1].decode()).is_(tenant), text
+            assert who and ServedBy(who[1].decode()).is_(tenant), text
     assert proc.wait_until(lambda: not proc.not_servers(httpd)), \
         proc.not_servers(httpd)
     ask_all(httpd)
@@ -325,7 +325,9 @@ def test_no_thread(start, folder, mpm, pinned):
                              + "AddHandler lua-script .lua\n")
     expect_served(httpd, child)
     limit_processes(child, 0)
-    for path in ("/file.txt", "/whoami.cgi", "/whoami.lua"):
+    answer = httpd.get("/file.txt")  # needs none
+    assert answer.status == 200 and answer.served_by.is_in_place(ALICE)
+    for path in ("/whoami.cgi", "/whoami.lua"):
         with httpd.expecting("PS0202"):
             answer = httpd.get(path)
         assert answer.status == 500
@@ -344,10 +346,11 @@ def test_little_stack(start, folder, pinned):
                   modules=["cgi"], main_config="ThreadStackSize 200000\n",
                   expect=["PS0507"])
     children = proc.wait_until(httpd.children)
-    for path in ("/file.txt", "/whoami.cgi") * 3:
+    for _ in range(6):
         with httpd.expecting("PS0202"):
-            answer = httpd.get(path)
+            answer = httpd.get("/whoami.cgi")
         assert answer.status == 500 and "Uid" not in answer.text
+        assert httpd.get("/file.txt").served_by.is_in_place(ALICE)
     assert httpd.get("/whoami.cgi", "plain").who.is_server()
     assert children == httpd.children()
 
@@ -378,7 +381,8 @@ def test_failed_drop(folder, mpm, pinned):
         + "AddHandler lua-script .lua\n")
     try:
         expect_served(httpd, child)
-        for path in ("/file.txt", "/whoami.cgi", "/whoami.lua") * 2:
+        assert httpd.get("/file.txt", "bob").served_by.is_in_place(BOB)
+        for path in ("/whoami.cgi", "/whoami.lua") * 2:
             with httpd.expecting("PS0201"):
                 answer = httpd.get(path, "bob")
             assert answer.status == 500, answer.text

@@ -1,0 +1,55 @@
+/*
+ * fs_identity - as whom the threads of an httpd child reach files
+ *
+ * A thread of httpd's takes the file-system identity of the tenant whose
+ * request it serves, and gives it back before anything that is not this
+ * tenant's. This part alone knows which one a thread has, and it asks the
+ * kernel each time, as no variable can tell: a new thread inherits that of
+ * the thread that starts it (mod_http2 starts workers from wherever it is),
+ * and setfsuid(2) does not say when it fails.
+ *
+ * In all of it NULL is the server's own identity. In a tenant's thread,
+ * which is the tenant for ever, nothing here does anything.
+ */
+#ifndef PS_FS_IDENTITY_H
+#define PS_FS_IDENTITY_H
+
+#include "privilege.h"
+
+#include <httpd.h>
+
+/**
+ * Learn which identity is the server's. Main thread of a fresh child, when
+ * it has become the server's user. False: the kernel does not tell.
+ */
+bool ps_fs_remember_server(void);
+
+/**
+ * Make the calling thread act as `who` for what follows of this request, and
+ * for the clean-ups of its pool, in whatever thread those run. `who` lives as
+ * long as that pool, or the configuration.
+ *
+ * False where the kernel says that it does not: logged; answer 500. Where the
+ * thread could not even be the server's again, the process ends after the
+ * response, and serves no other request.
+ */
+bool ps_act_as(request_rec *r, const struct ps_identity *who);
+
+/**
+ * Be the server's again, in a thread that begins with a connection, or is
+ * done with it. Where that fails the process ends at once, logged.
+ */
+void ps_act_as_server(conn_rec *c);
+
+/** Whether the calling thread acts as `who`, as the kernel has it. */
+bool ps_acts_as(const struct ps_identity *who);
+
+/**
+ * Call `run` with `data` as `who`, inside of a request that acts as somebody
+ * already, and be who the thread was before: for subrequests. Returns what
+ * `run` does, or 500, logged.
+ */
+int ps_run_acting_as(request_rec *r, const struct ps_identity *who,
+                     int (*run)(request_rec *, const void *), const void *data);
+
+#endif /* PS_FS_IDENTITY_H */

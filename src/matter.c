@@ -1,0 +1,185 @@
+/*
+ * matter - a covered request, and all that its decision needs
+ */
+#include "matter.h"
+
+#include "content.h"
+#include "filters.h"
+#include "fs_identity.h"
+#include "module.h"
+#include "record.h"
+#include "suexec.h"
+#include "tag.h"
+
+#include <errno.h>
+#include <http_config.h>
+#include <http_core.h>
+
+/* 403, 404 or 500, without a word to the client why. */
+int ps_turn_away(request_rec *r, int status)
+{
+    ps_reset_filters(r);
+    return status;
+}
+
+/* One that never creates a file; HEAD counts as GET. */
+static bool is_plain_method(const request_rec *r)
+{
+    return r->method_number == M_GET || r->method_number == M_POST
+           || r->method_number == M_OPTIONS;
+}
+
+static void fill_rules(struct ps_matter *m)
+{
+    m->rules = (struct ps_rules){
+        .pinned_uid = m->tenant ? m->tenant->uid : 0,
+        .pinned_gid = m->tenant ? m->tenant->gid : 0,
+        .min_uid = m->host.min_uid,
+        .min_gid = m->host.min_gid,
+        .has_default = m->host.default_set,
+        .default_uid = m->host.default_tenant.uid,
+        .default_gid = m->host.default_tenant.gid,
+        .root_enable = m->host.root_enable == PS_ON,
+        .check_suexec = m->dir.check_suexec == PS_ON,
+        .trusted_path = m->dir.trusted_path == PS_ON,
+    };
+}
+
+static void fill_suexec(struct ps_matter *m)
+{
+    const ap_unix_identity_t *id =
+        m->rules.check_suexec ? ps_suexec_identity(m->r) : NULL;
+
+    if (id) {
+        m->facts.suexec_known = true;
+        m->facts.suexec_uid = id->uid;
+        m->facts.suexec_gid = id->gid;
+    }
+}
+
+/* httpd looked at the file before; in between it may have been exchanged. */
+static bool is_what_httpd_saw(const request_rec *r, const struct stat *st)
+{
+    return !(r->finfo.valid & APR_FINFO_IDENT)
+           || (r->finfo.inode == st->st_ino && r->finfo.device == st->st_dev);
+}
+
+/*
+ * In a sticky folder the entries are safe, but anybody can add a .htaccess,
+ * which holds for every folder below. httpd keeps a list of those that it
+ * found for this request.
+ */
+static const char *anybodys_htaccess(const request_rec *r)
+{
+    for (const struct htaccess_result *h = r->htaccess; h; h = h->next) {
+        struct stat st;
+
+        if (h->htaccess && (stat(h->dir, &st) != 0 || (st.st_mode & S_IWOTH))) {
+            return h->dir;
+        }
+    }
+    return NULL;
+}
+
+static int unseen(request_rec *r, int err)
+{
+    if (err == ENOENT || err == ENOTDIR) {
+        return ps_turn_away(r, HTTP_NOT_FOUND); /* gone since httpd looked */
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, err, r,
+                  PS_TAG_UNSEEN "%s: refused: the path cannot be looked at",
+                  r->filename);
+    return ps_turn_away(r, HTTP_FORBIDDEN);
+}
+
+/* Whether root alone can have had a say in this request's configuration. */
+static bool is_operators(const struct ps_matter *m)
+{
+    size_t bad;
+
+    return ps_judge_path(m->path.component, m->path.length, 0, 0, &bad)
+               == PS_TRUSTED
+           && !anybodys_htaccess(m->r);
+}
+
+/* The file, or the folder that it would stand in; OK or a status. */
+static int look_at_path(struct ps_matter *m)
+{
+    request_rec *r = m->r;
+    const char *path = m->facts.exists
+                           ? r->filename
+                           : ap_make_dirstr_parent(r->pool, r->filename);
+    int err = ps_walk(path, &m->path);
+
+    if (err != 0) {
+        return unseen(r, err);
+    }
+    if (m->facts.exists && !is_what_httpd_saw(r, &m->path.end)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      PS_TAG_CHANGED "%s: refused: it is not the file that "
+                                     "httpd found any more",
+                      r->filename);
+        return ps_turn_away(r, HTTP_FORBIDDEN);
+    }
+    m->facts.owner = m->path.end.st_uid;
+    m->facts.group = m->path.end.st_gid;
+    m->facts.path = m->path.component;
+    m->facts.path_length = m->path.length;
+    m->facts.reads_only = ps_reads_only(r, is_operators(m));
+    return OK;
+}
+
+static int check_htaccess(struct ps_matter *m)
+{
+    const char *dir = m->rules.trusted_path ? anybodys_htaccess(m->r) : NULL;
+
+    if (!dir) {
+        return OK;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, m->r,
+                  PS_TAG_HTACCESS "%s: refused: others can write %s, whose "
+                                  ".htaccess took effect; AllowOverride None "
+                                  "there",
+                  m->r->filename, dir);
+    return ps_turn_away(m->r, HTTP_FORBIDDEN);
+}
+
+bool ps_matter_of(struct ps_matter *m, request_rec *r)
+{
+    struct ps_content what;
+
+    m->r = r;
+    m->dir = ps_dir_effective(ps_dir_of(r->per_dir_config));
+    if (!ps_dir_covers(&m->dir) || !r->filename) {
+        return false;
+    }
+    m->host = ps_host_effective(ps_host_of(r->server));
+    m->tenant = ps_tenant_of(r);
+    what = ps_content_of(r, m->dir.ignored != NULL);
+    return ps_covers(&m->dir, &what);
+}
+
+int ps_gather(struct ps_matter *m)
+{
+    int status;
+
+    m->facts = (struct ps_facts){
+        .pinned = m->tenant != NULL,
+        .exists = ps_exists(m->r),
+        .creates = !is_plain_method(m->r),
+    };
+    fill_rules(m);
+    fill_suexec(m);
+    if (!m->facts.pinned) {
+        /* The path is looked at as the server, which it is to be safe for. */
+        if (!ps_act_as(m->r, NULL)) {
+            return ps_turn_away(m->r, HTTP_INTERNAL_SERVER_ERROR);
+        }
+        status = check_htaccess(m);
+        return status == OK ? look_at_path(m) : status;
+    }
+    m->facts.owner = m->r->finfo.user;
+    m->facts.group = m->r->finfo.group;
+    m->facts.reads_only = ps_reads_only(m->r, false);
+    return OK;
+}

@@ -1,0 +1,40 @@
+/*
+ * matter - a covered request, and all that its decision needs
+ *
+ * Gathers facts about a request for decision.h. The request's own thread, in
+ * the handler phase.
+ */
+#ifndef PS_MATTER_H
+#define PS_MATTER_H
+
+#include "decision.h"
+#include "path.h"
+#include "settings.h"
+
+#include <httpd.h>
+
+struct ps_matter
+{
+    request_rec *r;
+    struct ps_host_settings host;
+    struct ps_dir_settings dir;
+    const struct ps_identity *tenant; /* that the request belongs to; NULL:
+                                         owner mode */
+    struct ps_rules rules;
+    struct ps_facts facts;
+    struct ps_path path; /* in owner mode */
+};
+
+/** Begin with a request. False where the configuration does not cover it. */
+bool ps_matter_of(struct ps_matter *m, request_rec *r);
+
+/**
+ * Fill in rules and facts; in owner mode, with a look at the path as the
+ * server. Returns OK, or what the request is answered with, logged.
+ */
+int ps_gather(struct ps_matter *m);
+
+/** Start over with the filters that every response has; returns `status`. */
+int ps_turn_away(request_rec *r, int status);
+
+#endif /* PS_MATTER_H */

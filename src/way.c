@@ -1,0 +1,40 @@
+/*
+ * way - what the ways to run a covered request have in common
+ */
+#include "way.h"
+
+#include "path.h"
+#include "tag.h"
+
+#include <errno.h>
+#include <http_log.h>
+
+int ps_check_file(request_rec *r, const struct ps_plan *plan)
+{
+    struct stat now;
+
+    if (!plan->verify) {
+        return OK;
+    }
+    if (stat(r->filename, &now) != 0) {
+        int err = errno;
+
+        if (err == ENOENT || err == ENOTDIR) {
+            return HTTP_NOT_FOUND;
+        }
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, err, r,
+                      PS_TAG_UNREACHED "%s: refused: uid %u, gid %u cannot "
+                                       "reach it",
+                      r->filename, plan->who.uid, plan->who.gid);
+        return HTTP_FORBIDDEN;
+    }
+    if (!ps_same_file(&now, &plan->file)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      PS_TAG_CHANGED
+                      "%s: refused: it is not the file decided on any more "
+                      "(owner now %u, decided for %u)",
+                      r->filename, now.st_uid, plan->file.st_uid);
+        return HTTP_FORBIDDEN;
+    }
+    return OK;
+}

@@ -1,0 +1,97 @@
+/*
+ * way_in_place - a covered request in httpd's own thread
+ *
+ * For files that httpd's own code reads or writes: the thread reaches them as
+ * the tenant, and no code of a tenant's takes part. The handlers that follow
+ * this module's answer, as in any httpd.
+ */
+#include "way.h"
+
+#include "filters.h"
+#include "fs_identity.h"
+#include "record.h"
+
+#include <apr_strings.h>
+#include <fcntl.h>
+#include <http_config.h>
+#include <stdint.h>
+#include <unistd.h>
+
+static apr_status_t close_it(void *fd)
+{
+    close((int)(intptr_t)fd);
+    return APR_SUCCESS;
+}
+
+/* PSKeepOpenFile: until the request's pool goes. Opens no FIFO, no device. */
+static void keep_open(request_rec *r)
+{
+    int fd = open(r->filename, O_PATH | O_CLOEXEC);
+
+    if (fd >= 0) {
+        apr_pool_cleanup_register(r->pool, (void *)(intptr_t)fd, close_it,
+                                  apr_pool_cleanup_null);
+    }
+}
+
+/* As the tenant already: OK, or what the request is answered with. */
+static int prepare(request_rec *r, const struct ps_plan *plan)
+{
+    int status = ps_check_file(r, plan);
+
+    if (status != OK) {
+        ps_reset_filters(r);
+    }
+    else if (plan->keep_open) {
+        keep_open(r);
+    }
+    return status;
+}
+
+static int prepare_and_run(request_rec *r, const void *plan)
+{
+    int status = plan ? prepare(r, plan) : OK;
+
+    return status == OK ? ap_run_handler(r) : status;
+}
+
+/* A subrequest: inside of its parent's handler, which goes on as it was. */
+static int run_inside(request_rec *r, enum ps_stage stage,
+                      const struct ps_identity *who, const struct ps_plan *plan)
+{
+    struct ps_record *record = ps_record_of(r);
+    enum ps_stage before = record->stage;
+    int status;
+
+    record->stage = stage;
+    status = ps_run_acting_as(r, who, prepare_and_run, plan);
+    record->stage = before;
+    return status;
+}
+
+int ps_way_in_place(request_rec *r, const struct ps_plan *plan)
+{
+    const struct ps_identity *who;
+    int status;
+
+    /* A session of another protocol would outlive the request. */
+    apr_table_unset(r->headers_in, "Upgrade");
+    if (r->main && !ps_acts_as(&plan->who)) {
+        return run_inside(r, PS_STAGE_DECIDED, &plan->who, plan);
+    }
+    who = apr_pmemdup(r->pool, &plan->who, sizeof(plan->who));
+    if (!r->main && !ps_act_as(r, who)) {
+        ps_reset_filters(r);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    status = prepare(r, plan);
+    return status == OK ? DECLINED : status;
+}
+
+int ps_leave_to_server(request_rec *r)
+{
+    if (r->main && !ps_acts_as(NULL)) {
+        return run_inside(r, PS_STAGE_LEFT, NULL, NULL);
+    }
+    return ps_act_as(r, NULL) ? DECLINED : HTTP_INTERNAL_SERVER_ERROR;
+}
