@@ -19,6 +19,18 @@ static struct ps_verdict refuse(enum ps_reason reason, uid_t uid, gid_t gid)
         .action = PS_REFUSE, .reason = reason, .uid = uid, .gid = gid};
 }
 
+/* Whether others, or a group other than gid, may write it. */
+static enum ps_distrust judge_writers(const struct ps_component *c, gid_t gid)
+{
+    if (c->mode & S_IWOTH) {
+        return PS_OTHERS_WRITE;
+    }
+    if ((c->mode & S_IWGRP) && c->gid != gid) {
+        return PS_GROUP_WRITES;
+    }
+    return PS_TRUSTED;
+}
+
 static enum ps_distrust judge(const struct ps_component *c, uid_t uid,
                               gid_t gid)
 {
@@ -33,13 +45,7 @@ static enum ps_distrust judge(const struct ps_component *c, uid_t uid,
     if (S_ISDIR(c->mode) && (c->mode & S_ISVTX)) {
         return PS_TRUSTED;
     }
-    if (c->mode & S_IWOTH) {
-        return PS_OTHERS_WRITE;
-    }
-    if ((c->mode & S_IWGRP) && c->gid != gid) {
-        return PS_GROUP_WRITES;
-    }
-    return PS_TRUSTED;
+    return judge_writers(c, gid);
 }
 
 enum ps_distrust ps_judge_path(const struct ps_component *path, size_t length,
@@ -159,13 +165,29 @@ struct ps_verdict ps_decide_docroot(const struct ps_facts *facts,
     uid_t uid = facts->owner;
     gid_t gid = facts->group;
     enum ps_reason reason = out_of_range(rules, uid, gid);
+    enum ps_distrust distrust;
+    struct ps_verdict v;
 
     if (reason != PS_REASON_NONE) {
         return refuse(reason, uid, gid);
     }
-    return rules->trusted_path
-               ? if_path_trusted(facts, uid, gid, run_as(uid, gid))
-               : run_as(uid, gid);
+    if (!rules->trusted_path) {
+        return run_as(uid, gid);
+    }
+    gid = uid == 0 ? 0 : gid;
+    v = if_path_trusted(facts, uid, gid, run_as(uid, facts->group));
+    if (v.action == PS_RUN) {
+        /* All that stands there would run as its owner: sticky is no excuse. */
+        const size_t last = facts->path_length - 1;
+
+        distrust = judge_writers(&facts->path[last], gid);
+        if (distrust != PS_TRUSTED) {
+            v = refuse(PS_REASON_PATH, uid, gid);
+            v.distrust = distrust;
+            v.component = last;
+        }
+    }
+    return v;
 }
 
 struct ps_verdict ps_decide(const struct ps_facts *facts,

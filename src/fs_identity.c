@@ -17,10 +17,15 @@ static struct ps_fs_identity server;
 /* Set for ever where a thread is stuck with an identity: atomic. */
 static apr_uint32_t doomed;
 
+/* How often this part has changed the calling thread's identity. */
+static _Thread_local unsigned changes;
+
 /* As whom the clean-ups of a request's pool run. */
 struct ps_hold
 {
     const struct ps_identity *who;
+    const unsigned *thread; /* that took it last: its `changes`, ... */
+    unsigned changes;       /* ... and what they were */
     server_rec *server;
     apr_pool_t *pool;
     struct ps_fs_identity *before; /* of the thread that runs them, if other */
@@ -33,6 +38,7 @@ bool ps_fs_remember_server(void)
 
 static struct ps_outcome become(const struct ps_identity *who)
 {
+    changes++;
     return who ? ps_fs_take(&ps_kernel, who)
                : ps_fs_give_back(&ps_kernel, &server.who);
 }
@@ -113,6 +119,7 @@ static apr_status_t let_go(void *data)
     if (!hold->before || ps_in_tenant_thread()) {
         return APR_SUCCESS;
     }
+    changes++;
     outcome = ps_fs_take(&ps_kernel, &hold->before->who);
     if (outcome.step != PS_STEP_NONE) {
         log_stuck(hold->server, outcome);
@@ -132,7 +139,10 @@ static apr_status_t take_hold(void *data)
     struct ps_outcome outcome;
     struct ps_fs_identity *before;
 
-    if (ps_in_tenant_thread() || ps_acts_as(hold->who)) {
+    /* Nearly always: the same thread, and nothing between. */
+    if (ps_in_tenant_thread()
+        || (hold->thread == &changes && hold->changes == changes)
+        || ps_acts_as(hold->who)) {
         return APR_SUCCESS;
     }
     before = apr_palloc(hold->pool, sizeof(*before));
@@ -167,6 +177,8 @@ static void hold_for_cleanups(request_rec *r, const struct ps_identity *who)
         apr_pool_pre_cleanup_register(r->pool, hold, take_hold);
     }
     hold->who = who;
+    hold->thread = &changes;
+    hold->changes = changes;
 }
 
 bool ps_act_as(request_rec *r, const struct ps_identity *who)
@@ -206,6 +218,7 @@ int ps_run_acting_as(request_rec *r, const struct ps_identity *who,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     status = run(r, data);
+    changes++;
     outcome = ps_fs_take(&ps_kernel, &before.who);
     if (outcome.step != PS_STEP_NONE) {
         log_stuck(r->server, outcome);

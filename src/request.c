@@ -34,6 +34,9 @@ static apr_status_t end_connection(void *c)
     return APR_SUCCESS;
 }
 
+/* A connection's note: the thread that begins it goes on with it at once. */
+static char begun;
+
 int ps_begin_connection(conn_rec *c, void *csd)
 {
     (void)csd;
@@ -41,6 +44,7 @@ int ps_begin_connection(conn_rec *c, void *csd)
         return DECLINED;
     }
     ps_act_as_server(c);
+    ap_set_module_config(c->conn_config, &process_security_module, &begun);
     apr_pool_cleanup_register(c->pool, c, end_connection,
                               apr_pool_cleanup_null);
     return OK;
@@ -48,7 +52,11 @@ int ps_begin_connection(conn_rec *c, void *csd)
 
 int ps_resume_connection(conn_rec *c)
 {
-    if (is_ours() && c->keepalives == 0) {
+    bool just_begun =
+        ap_get_module_config(c->conn_config, &process_security_module);
+
+    ap_set_module_config(c->conn_config, &process_security_module, NULL);
+    if (is_ours() && c->keepalives == 0 && !just_begun) {
         ps_act_as_server(c);
     }
     return DECLINED;

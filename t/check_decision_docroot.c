@@ -32,6 +32,13 @@ static const struct ps_component foreign_sticky_way[] = {
 static const struct ps_component open_site[] = {
     TOP, AS(TENANT, TENANT, S_IFDIR | 0777, "site")};
 
+static const struct ps_component sticky_site[] = {
+    TOP, AS(TENANT, TENANT, S_IFDIR | 01777, "site")};
+static const struct ps_component sticky_group_site[] = {
+    TOP, AS(TENANT, STRANGER, S_IFDIR | 01775, "site")};
+static const struct ps_component roots_group_site[] = {
+    TOP, AS(0, STRANGER, S_IFDIR | 0775, "site")};
+
 #define SITE FILE_OF(TENANT, TENANT), ON(site_path)
 
 static const struct decision_row rows[] = {
@@ -116,6 +123,19 @@ static const struct decision_row rows[] = {
      {SITE, SUEXEC(STRANGER, STRANGER)},
      {USUAL, SUEXEC_ON},
      RUNS(TENANT, TENANT)},
+
+    {"anybody may add to it, if not take away",
+     {FILE_OF(TENANT, TENANT), ON(sticky_site)},
+     {USUAL},
+     DISTRUSTED(TENANT, TENANT, PS_OTHERS_WRITE, 1)},
+    {"another group may",
+     {FILE_OF(TENANT, TENANT), ON(sticky_group_site)},
+     {USUAL},
+     DISTRUSTED(TENANT, TENANT, PS_GROUP_WRITES, 1)},
+    {"root's, root enabled, but a group may write",
+     {FILE_OF(0, STRANGER), ON(roots_group_site)},
+     {MIN(0, 0), ROOT_ON, .trusted_path = true},
+     DISTRUSTED(0, 0, PS_GROUP_WRITES, 1)},
 
     {"a stranger's folder on the way",
      {FILE_OF(TENANT, TENANT), ON(foreign_way)},
