@@ -21,8 +21,8 @@ MODULE := mod_process_security.so
 # The parts that know no httpd header; t/ links them.
 CORE := caps decision kernel lookup path privilege settings stack step tenant_thread
 # The parts that httpd calls.
-GLUE := checks content directives docroot dump filters fs_identity matter \
-	neighbours record refusal request startup suexec survey tenancy way \
+GLUE := checks content dav_locks directives docroot dump filters fs_identity \
+	matter neighbours record refusal request startup suexec survey tenancy way \
 	way_in_place way_thread
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wformat=2

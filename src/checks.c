@@ -3,6 +3,7 @@
  */
 #include "checks.h"
 
+#include "dav_locks.h"
 #include "decision.h"
 #include "survey.h"
 #include "tag.h"
@@ -81,8 +82,11 @@ static const char *tenant_error(apr_pool_t *p,
         wrong = "in group 0; take the user out of it, or PSRootEnable On";
     }
     return wrong ? apr_psprintf(p,
-                                PS_TAG_CONF_TENANT "PSUserGroup %s %s (uid "
+                                PS_TAG_CONF_TENANT "%s %s %s (uid "
                                                    "%u, gid %u) is %s",
+                                host->tenancy == PS_TENANCY_SUEXEC
+                                    ? "SuexecUserGroup"
+                                    : "PSUserGroup",
                                 host->user, host->group, t->uid, t->gid, wrong)
                  : NULL;
 }
@@ -90,8 +94,7 @@ static const char *tenant_error(apr_pool_t *p,
 static const char *host_error(apr_pool_t *p,
                               const struct ps_host_settings *host)
 {
-    const char *wrong =
-        host->tenancy == PS_TENANCY_PINNED ? tenant_error(p, host) : NULL;
+    const char *wrong = host->named ? tenant_error(p, host) : NULL;
 
     if (!wrong && host->default_set && host->root_enable != PS_ON
         && (host->default_tenant.uid == 0 || host->default_tenant.gid == 0)) {
@@ -110,6 +113,20 @@ static bool reaches_cgid(const struct ps_survey *host)
     return is_loaded("mod_cgid.c")
            && (host->reaches_cgi
                || (host->covers && is_loaded("mod_include.c")));
+}
+
+/* The first directive of the name, wherever it stands; NULL: none. */
+static const ap_directive_t *find_directive(const ap_directive_t *d,
+                                            const char *name)
+{
+    for (; d; d = d->next) {
+        const ap_directive_t *inside = find_directive(d->first_child, name);
+
+        if (inside || strcasecmp(d->directive, name) == 0) {
+            return inside ? inside : d;
+        }
+    }
+    return NULL;
 }
 
 /* A LuaScope that keeps an interpreter for longer than a request. */
@@ -184,6 +201,7 @@ enum warning
     WARN_SERVER_USER,
     WARN_UNCOVERED,
     WARN_SUEXEC,
+    WARN_NO_SUEXEC,
     WARNINGS
 };
 
@@ -202,6 +220,9 @@ static const char *const warnings[WARNINGS] = {
     [WARN_SUEXEC] = PS_TAG_WARN_SUEXEC
     "PSCheckSuexecids On, but suexec is not in use, so SuexecUserGroup says "
     "nothing and all is refused",
+    [WARN_NO_SUEXEC] = PS_TAG_WARN_NO_SUEXEC
+    "PSUserGroup suexec, but suexec is not in use, and mod_userdir is not "
+    "loaded: nobody is named, and all is decided by its owner",
 };
 
 static bool suexec_answers(void)
@@ -219,10 +240,12 @@ static void warn_host(struct finding findings[WARNINGS], server_rec *s,
         [WARN_ROOT] = host.root_enable == PS_ON,
         [WARN_DAC] = host.cap_dac_override == PS_ON,
         [WARN_SERVER_USER] =
-            (host.tenancy == PS_TENANCY_PINNED && host.tenant.uid == server)
+            (host.named && host.tenant.uid == server)
             || (host.default_set && host.default_tenant.uid == server),
         [WARN_UNCOVERED] = survey->uncovered_scripts,
         [WARN_SUEXEC] = survey->checks_suexec && !suexec_answers(),
+        [WARN_NO_SUEXEC] = host.tenancy == PS_TENANCY_SUEXEC && !host.named
+                           && !suexec_answers() && !is_loaded("mod_userdir.c"),
     };
 
     for (int i = 0; i < WARNINGS; i++) {
@@ -282,6 +305,13 @@ static void warn_server(server_rec *s)
                      ".htaccess that may say SetHandler can give it a "
                      "tenant's script");
     }
+    if (is_loaded("mod_cache_disk.c")
+        && find_directive(ap_conftree, "CacheEnable")) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     PS_TAG_WARN_CACHE
+                     "mod_cache_disk stores nothing of what is covered: its "
+                     "store is the server's; what is proxied is stored");
+    }
     if (threaded != AP_MPMQ_NOT_SUPPORTED && ap_thread_stacksize != 0
         && ap_thread_stacksize < STACK_COMFORTABLE) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
@@ -320,5 +350,6 @@ void ps_check_warnings(apr_pool_t *p, server_rec *first)
     if (all.covers) {
         warn_htaccess(first, &all);
         warn_server(first);
+        ps_check_dav_locks(p, first);
     }
 }

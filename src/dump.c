@@ -58,10 +58,19 @@ static const char *groups_text(apr_pool_t *p, const struct ps_identity *who)
 static const char *tenant_text(apr_pool_t *p,
                                const struct ps_host_settings *host)
 {
-    if (host->tenancy == PS_TENANCY_PINNED) {
-        return apr_psprintf(p, "%s:%s(uid=%u;groups=%s)", host->user,
-                            host->group, host->tenant.uid,
+    if (host->named) {
+        return apr_psprintf(p, "%s%s:%s(uid=%u;groups=%s)",
+                            host->tenancy == PS_TENANCY_SUEXEC ? "suexec:" : "",
+                            host->user, host->group, host->tenant.uid,
                             groups_text(p, &host->tenant));
+    }
+    if (host->tenancy == PS_TENANCY_DOCROOT) {
+        return apr_psprintf(p, "docroot(min=%u:%u)", host->min_uid,
+                            host->min_gid);
+    }
+    if (host->tenancy == PS_TENANCY_SUEXEC) {
+        return apr_psprintf(p, "userdir-or-owner(min=%u:%u)", host->min_uid,
+                            host->min_gid);
     }
     if (host->default_set) {
         return apr_psprintf(p, "owner(min=%u:%u;default=%u:%u)", host->min_uid,
@@ -72,12 +81,12 @@ static const char *tenant_text(apr_pool_t *p,
 }
 
 /*
- * How a kind of content runs: "thread"; "listed", where some of it does, by
+ * How a kind of content runs: `way`; "listed", where some of it does, by
  * name; "server". Sections can say otherwise.
  */
-static const char *way_text(bool all, bool some)
+static const char *way_text(const char *way, bool all, bool some)
 {
-    return all ? "thread" : some ? "listed" : "server";
+    return all ? way : some ? "listed" : "server";
 }
 
 static void dump_host(apr_pool_t *p, apr_file_t *out, server_rec *s)
@@ -94,11 +103,12 @@ static void dump_host(apr_pool_t *p, apr_file_t *out, server_rec *s)
     if (survey.sections > 0) {
         apr_file_printf(out, "+%u-sections", survey.sections);
     }
-    apr_file_printf(out, " as=%s files=%s cgi=%s code=%s\n",
-                    survey.covers ? tenant_text(p, &host) : "server",
-                    way_text(all, listed),
-                    way_text(all || dir.cgi == PS_ON, listed || dir.handlers),
-                    way_text(all, listed || dir.handlers));
+    apr_file_printf(
+        out, " as=%s files=%s cgi=%s code=%s\n",
+        survey.covers ? tenant_text(p, &host) : "server",
+        way_text("in-place", all, listed),
+        way_text("thread", all || dir.cgi == PS_ON, listed || dir.handlers),
+        way_text("thread", all, listed || dir.handlers));
 }
 
 void ps_dump_config(apr_pool_t *pconf, server_rec *s)

@@ -96,27 +96,35 @@ static const char *system_error(apr_pool_t *p)
  * What is known of a host when all has been read. httpd shares a record
  * between hosts that say nothing; each gets its own.
  */
-static void complete_hosts(apr_pool_t *p, server_rec *first)
+static bool complete_hosts(apr_pool_t *p, server_rec *first)
 {
+    bool right = true;
+
     for (server_rec *s = first; s; s = s->next) {
         struct ps_host_settings *host =
             apr_pmemdup(p, ps_host_of(s), sizeof(*host));
+        const char *wrong;
 
         host->covers = ps_survey_host(s).covers;
-        if (host->tenancy == PS_TENANCY_SUEXEC) {
-            ps_suexec_name(p, s, host);
+        wrong = host->tenancy == PS_TENANCY_SUEXEC ? ps_suexec_name(p, s, host)
+                                                   : NULL;
+        if (wrong) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                         PS_TAG_CONF_TENANT "SuexecUserGroup: %s", wrong);
+            right = false;
         }
         ap_set_module_config(s->module_config, &process_security_module, host);
     }
+    return right;
 }
 
 int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *s)
 {
     const char *wrong = NULL;
+    bool complete = complete_hosts(pconf, s);
 
     (void)plog;
-    complete_hosts(pconf, s);
     if (!is_real_start()) {
         ps_check_warnings(ptemp, s);
     }
@@ -127,8 +135,9 @@ int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     if (wrong) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "%s", wrong);
     }
-    return ps_check_errors(ptemp, s) && !wrong ? OK
-                                               : HTTP_INTERNAL_SERVER_ERROR;
+    return ps_check_errors(ptemp, s) && complete && !wrong
+               ? OK
+               : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 int ps_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,

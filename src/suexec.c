@@ -9,7 +9,6 @@
 
 #include "lookup.h"
 #include "module.h"
-#include "tag.h"
 #include "tenant_thread.h"
 
 #include <apr_strings.h>
@@ -49,7 +48,8 @@ const ap_unix_identity_t *ps_suexec_identity(request_rec *r)
     return ap_run_get_suexec_identity(r);
 }
 
-void ps_suexec_name(apr_pool_t *p, server_rec *s, struct ps_host_settings *host)
+const char *ps_suexec_name(apr_pool_t *p, server_rec *s,
+                           struct ps_host_settings *host)
 {
     /* As far as the hook's functions look: mod_suexec, and mod_userdir. */
     request_rec r = {
@@ -60,20 +60,13 @@ void ps_suexec_name(apr_pool_t *p, server_rec *s, struct ps_host_settings *host)
         .notes = apr_table_make(p, 1),
     };
     const ap_unix_identity_t *id = ap_run_get_suexec_identity(&r);
-    const char *wrong;
 
     host->named = id && !id->userdir;
     if (!host->named) {
-        return;
+        return NULL;
     }
     host->user = apr_psprintf(p, "#%u", id->uid);
     host->group = apr_psprintf(p, "#%u", id->gid);
-    wrong = ps_find_tenant(p, host->user, host->group, !ps_is_rehearsal(),
-                           &host->tenant);
-    if (wrong) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     PS_TAG_WARN_SUEXEC "SuexecUserGroup: %s: no "
-                                        "supplementary groups for uid %u",
-                     wrong, id->uid);
-    }
+    return ps_find_tenant(p, host->user, host->group, !ps_is_rehearsal(),
+                          &host->tenant);
 }

@@ -24,10 +24,11 @@ void ps_suexec_take_over(apr_pool_t *pconf);
 /**
  * PSUserGroup suexec: make the tenant that SuexecUserGroup names for the whole
  * host `s` the one of `host`, with the groups of the user database. When the
- * configuration has been read; nothing where it names none.
+ * configuration has been read; nothing where it names none. Returns NULL, or
+ * what is wrong.
  */
-void ps_suexec_name(apr_pool_t *p, server_rec *s,
-                    struct ps_host_settings *host);
+const char *ps_suexec_name(apr_pool_t *p, server_rec *s,
+                           struct ps_host_settings *host);
 
 /** Whom the request's configuration names; NULL: nobody. */
 const ap_unix_identity_t *ps_suexec_identity(request_rec *r);

@@ -58,6 +58,9 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_WARN_STACK "PS0507: "
 #define PS_TAG_WARN_CORE "PS0508: "
 #define PS_TAG_WARN_FCGID "PS0509: "
+#define PS_TAG_WARN_DAV_LOCKS "PS0510: "
+#define PS_TAG_WARN_CACHE "PS0511: "
+#define PS_TAG_WARN_NO_SUEXEC "PS0512: "
 
 /* clang-format on */
 

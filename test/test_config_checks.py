@@ -10,6 +10,9 @@ from harness import (Httpd, httpd_binary, load_line, put, server_ids, vhost,
 from test_config import passes
 
 PIN = "PSUserGroup #30001 #30001"
+DAV = ["dav", "dav_fs"]
+DAV_ON = "\n<Location />\nDav On\n</Location>\nDavLockDB "
+CACHE = ["cache", "cache_disk"]
 
 
 def host(folder, text, override="All", name="alice"):
@@ -17,7 +20,7 @@ def host(folder, text, override="All", name="alice"):
         "AllowOverride All", f"AllowOverride {override}")
 
 
-def configtest(folder, config, modules=("cgi",), main=""):
+def configtest(folder, config, modules=("cgi", "suexec"), main=""):
     return Httpd(folder, "event", config, modules=modules,
                  main_config=main).configtest()
 
@@ -42,6 +45,9 @@ TENANTS = {
                PIN + "\nPSMinUidGid 30001 30001"),
     "default": ("PSExAll On\nPSDefaultUidGid root #100", "PSDefaultUidGid is "
                 "root", "PSExAll On\nPSDefaultUidGid #100 #100"),
+    "suexec": ("PSUserGroup suexec\nSuexecUserGroup #99 #30001",
+               "SuexecUserGroup #99 #30001 (uid 99, gid 30001) is below",
+               "PSUserGroup suexec\nSuexecUserGroup #100 #100"),
     "default_gid": ("PSExAll On\nPSDefaultUidGid #100 root", "or PSRootEnable "
                     "On", "PSExAll On\nPSDefaultUidGid #100 root\n"
                     "PSRootEnable On"),
@@ -199,6 +205,29 @@ WARNINGS = {
     "core": ("PS0508", "CoreDumpDirectory has no effect",
              (ALL, "None", [], "CoreDumpDirectory /tmp"),
              [(ALL, "None"), ("", "None", [], "CoreDumpDirectory /tmp")]),
+    "locks": ("PS0510", "alice.test: DavLockDB /tmp/no/locks: the host's "
+              "tenant cannot open it", (PIN + DAV_ON + "/tmp/no/locks",
+                                        "None", DAV),
+              [(PIN + DAV_ON + "FOLDER/home/alice/locks", "None", DAV),
+               (PIN + "\nDavLockDB /tmp/no/locks", "None", DAV),
+               (ALL + DAV_ON + "/tmp/no/locks", "None", DAV),
+               ("PSExAll Off" + DAV_ON + "/tmp/no/locks", "None", DAV)]),
+    "locks_of_all": ("PS0510", "DavLockDB /tmp/no/locks: the host's tenant",
+                     (PIN + DAV_ON.removesuffix("DavLockDB "),
+                      "None", DAV,
+                      "DavLockDB /tmp/no/locks"),
+                     [(PIN + DAV_ON + "FOLDER/home/alice/locks", "None", DAV,
+                       "DavLockDB /tmp/no/locks"),
+                      (PIN, "None", DAV, "DavLockDB /tmp/no/locks")]),
+    "cache": ("PS0511", "mod_cache_disk stores nothing of what is covered",
+              (ALL + "\nCacheEnable disk /", "None", CACHE),
+              [(ALL, "None", CACHE), ("CacheEnable disk /", "None", CACHE)]),
+    "nobody_named": ("PS0512", "alice.test: PSUserGroup suexec, but suexec is "
+                     "not in use", ("PSUserGroup suexec", "None", ["suexec"],
+                                    "Suexec Off"),
+                     [("PSUserGroup suexec", "None", ["suexec"]),
+                      ("PSUserGroup suexec", "None", ["userdir"]),
+                      (PIN, "None", [], "Suexec Off")]),
     "fcgid": ("PS0509", "mod_fcgid", (ALL, "None", ["fcgid"]),
               [(ALL, "None", ["cgi"]), ("", "None", ["fcgid"])]),
 }

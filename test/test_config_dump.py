@@ -7,7 +7,7 @@ from harness import Httpd, put, server_ids, vhost, with_file_at
 
 SERVER = "as=server files=server cgi=server code=server"
 OWNER = "as=owner(min=100:100)"
-THREAD = "files=thread cgi=thread code=thread"
+THREAD = "files=in-place cgi=thread code=thread"
 
 ROWS = {
     "plain": ("", f"covers=none {SERVER}"),
@@ -27,6 +27,13 @@ ROWS = {
                f"(uid=30001;groups=30002) {THREAD}"),
     "owner": ("PSUserGroup owner\nPSExAll On",
               f"covers=all {OWNER} {THREAD}"),
+    "docroot": ("PSUserGroup docroot\nPSMinUidGid 1000 50",
+                f"covers=all as=docroot(min=1000:50) {THREAD}"),
+    "suexec": ("PSUserGroup suexec", "covers=all "
+               f"as=userdir-or-owner(min=100:100) {THREAD}"),
+    "suexec-named": ("PSUserGroup suexec\nSuexecUserGroup #30001 #30002",
+                     "covers=all as=suexec:#30001:#30002"
+                     f"(uid=30001;groups=30002) {THREAD}"),
     "section": ("<Location /x>\nPSExAll On\n</Location>",
                 f"covers=none+1-sections {OWNER} files=server cgi=server "
                 "code=server"),
@@ -48,7 +55,8 @@ ROWS = {
 
 def dump(folder, config, group_file="/etc/group"):
     """The lines after the title, by name of host."""
-    httpd = Httpd(folder, "event", config, modules=["cgi"])
+    httpd = Httpd(folder, "event", config,
+                  modules=["cgi", "suexec", "userdir"])
     said = subprocess.run(
         with_file_at("/etc/group", group_file, *httpd.command(
             "-t", "-D", "DUMP_PROCESS_SECURITY")), check=True, text=True,
