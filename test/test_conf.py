@@ -1,8 +1,11 @@
 """conf/*.conf are complete: each starts as it stands, and does what it says."""
+import base64
+import hashlib
+
 import pytest
 
-from harness import (ALICE, BOB, CAROL, TOP, Httpd, MODULE, Tenant, apxs,
-                     module_file, put, put_folder, server_ids)
+from harness import (ALICE, BOB, CAROL, TENANTS, TOP, Httpd, MODULE, Tenant,
+                     apxs, module_file, put, put_folder, server_ids)
 
 WEBAPPS = Tenant(30009, 30009)
 
@@ -45,6 +48,55 @@ def test_minimal(folder):
             answer = httpd.get("/whoami.cgi", tenant.name)
             assert answer.who.is_(tenant), answer.text
             assert httpd.get("/file.txt", tenant.name).status == 200
+
+
+def test_mass_hosting(folder):
+    """Three sites from one host, each its folder's owner, and closed; what
+    root owns is no site, nor what is not there."""
+    put_folder(folder / "home/root/www")
+    with ConfHttpd(folder, "mass-hosting.conf") as httpd:
+        for tenant in TENANTS:
+            put_folder(folder / f"home/{tenant.name}/www", 0o700, tenant)
+            answer = httpd.get("/whoami.cgi", f"{tenant.name}.any")
+            assert answer.who.is_(tenant), answer.text
+            answer = httpd.get("/file.txt", f"{tenant.name}.other.name")
+            assert answer.text == f"file of {tenant.name}\n"
+        with httpd.expecting("PS0101"):
+            assert httpd.get("/", "root.any").status == 403
+        assert httpd.get("/", "nobody.any").status == 404
+
+
+def test_webdav(folder):
+    """A file is put into a closed home, with a lock, as its tenant, who has a
+    password; the neighbour's password opens nothing."""
+    lock = ('<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/>'
+            "</D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>")
+    for tenant in (ALICE, BOB):
+        home = folder / "home" / tenant.name
+        put_folder(home / "www", 0o700, tenant)
+        sha = base64.b64encode(hashlib.sha1(tenant.name.encode()).digest())
+        put(home / "passwords", f"{tenant.name}:{{SHA}}{sha.decode()}\n",
+            0o600, tenant)
+    with ConfHttpd(folder, "webdav.conf") as httpd:
+        for tenant, other in ((ALICE, BOB), (BOB, ALICE)):
+            word = base64.b64encode(f"{tenant.name}:{tenant.name}".encode())
+            entry = {"Authorization": "Basic " + word.decode()}
+            answer = httpd.get("/new.txt", tenant.name, "PUT", "new\n", entry)
+            assert answer.status == 201, answer
+            answer = httpd.get("/new.txt", tenant.name, "LOCK", lock, entry)
+            assert answer.status == 200, answer
+            with httpd.expecting("resource is locked"):
+                answer = httpd.get("/new.txt", tenant.name, "PUT", "x", entry)
+            assert answer.status == 423, answer
+            with httpd.expecting("AH01618"):
+                assert httpd.get("/new.txt", other.name, "PUT", "x",
+                                 entry).status == 401
+            home = folder / "home" / tenant.name
+            made = [home / "www/new.txt", *home.glob("dav-locks*")]
+            assert len(made) > 1
+            for path in made:
+                assert path.stat().st_uid == tenant.uid, path
+                assert path.stat().st_gid == tenant.gid, path
 
 
 def test_shared_hosting(folder, packaged):
