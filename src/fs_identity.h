@@ -6,7 +6,7 @@
  * tenant's. This part alone knows which one a thread has, and it asks the
  * kernel each time, as no variable can tell: a new thread inherits that of
  * the thread that starts it (mod_http2 starts workers from wherever it is),
- * and setfsuid(2) does not say when it fails.
+ * and the kernel does not say when a change fails.
  *
  * In all of it NULL is the server's own identity. In a tenant's thread,
  * which is the tenant for ever, nothing here does anything.

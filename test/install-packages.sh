@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what is missing for: build, run (the demo), test, lint.
+# Installs what is missing for: build, run (the demo), test, bench, lint.
 #
-#   install-packages.sh build run test lint
+#   install-packages.sh build run test bench lint
 #
 # Debian and its kin through apt-get, Fedora and its kin through dnf; as root,
 # or through sudo. Nothing is started: a service that a package brings stays
@@ -27,7 +27,8 @@ apt_packages() {
     test-unit) echo check python3-pytest perl ;;
     test) echo check curl python3-pytest perl debootstrap \
         debian-archive-keyring libapache2-mod-fcgid apache2-suexec-pristine \
-        php-fpm libcap2-bin util-linux passwd procps ;;
+        php-fpm libcap2-bin util-linux passwd procps nghttp2-client openssl ;;
+    bench) echo apache2-utils ;;
     lint) echo clang-format cppcheck ;;
     esac
 }
@@ -39,7 +40,8 @@ dnf_packages() {
     run) echo httpd mod_lua php python3 ;;
     test-unit) echo check-devel python3-pytest perl ;;
     test) echo check-devel curl python3-pytest perl mod_fcgid php-fpm libcap \
-        util-linux shadow-utils procps-ng ;;
+        util-linux shadow-utils procps-ng nghttp2 openssl ;;
+    bench) echo httpd-tools ;;
     lint) echo clang-tools-extra cppcheck ;;
     esac
 }
