@@ -71,9 +71,11 @@ int ps_take_request(request_rec *r)
     if (r->prev) {
         ps_remove_filters(r);
     }
-    if (!r->main) {
-        ps_settle(r);
+    /* A subrequest that is redirected stays inside of its parent's handler. */
+    if (r->main) {
+        return DECLINED;
     }
+    ps_settle(r);
     return ps_act_as(r, ps_tenant_of(r)) ? DECLINED
                                          : HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -11,6 +11,9 @@ import platform
 import struct
 
 SETRESUID = {"x86_64": 117, "aarch64": 147}
+SETFSUID = {"x86_64": 122, "aarch64": 151}
+SETFSGID = {"x86_64": 123, "aarch64": 152}
+SETGROUPS = {"x86_64": 116, "aarch64": 159}
 UNSHARE = {"x86_64": 272, "aarch64": 97}
 CLONE_FS = 0x200
 PR_SET_SECCOMP = 22
@@ -26,6 +29,19 @@ class Program(ctypes.Structure):
 
 def setresuid_to(uid):
     return call(SETRESUID, uid)
+
+
+def setfsuid_to(uid):
+    return call(SETFSUID, uid)
+
+
+def setfsgid_to(gid):
+    return call(SETFSGID, gid)
+
+
+def setgroups_of(number):
+    """Lists of so many groups."""
+    return call(SETGROUPS, number)
 
 
 def unshare_fs():
