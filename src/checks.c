@@ -291,10 +291,31 @@ static void warn_htaccess(server_rec *s, const struct ps_survey *all)
     }
 }
 
+static void warn_cache(server_rec *s)
+{
+    const ap_directive_t *lock = find_directive(ap_conftree, "CacheLock");
+
+    if (is_loaded("mod_cache_disk.c")
+        && find_directive(ap_conftree, "CacheEnable")) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     PS_TAG_WARN_CACHE
+                     "mod_cache_disk stores nothing of what is covered: its "
+                     "store is the server's; what is proxied is stored");
+    }
+    if (lock && strcasecmp(lock->args, "On") == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     PS_TAG_WARN_CACHE_LOCK
+                     "CacheLock On: mod_cache makes and removes its locks as "
+                     "whoever the request is, so that some stay, and others "
+                     "cannot be made; CacheLock Off");
+    }
+}
+
 static void warn_server(server_rec *s)
 {
     int threaded = AP_MPMQ_NOT_SUPPORTED;
 
+    warn_cache(s);
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     if (is_loaded("mod_fcgid.c")) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
@@ -304,13 +325,6 @@ static void warn_server(server_rec *s)
                      "suexec: what its handler takes is not covered, and a "
                      ".htaccess that may say SetHandler can give it a "
                      "tenant's script");
-    }
-    if (is_loaded("mod_cache_disk.c")
-        && find_directive(ap_conftree, "CacheEnable")) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     PS_TAG_WARN_CACHE
-                     "mod_cache_disk stores nothing of what is covered: its "
-                     "store is the server's; what is proxied is stored");
     }
     if (threaded != AP_MPMQ_NOT_SUPPORTED && ap_thread_stacksize != 0
         && ap_thread_stacksize < STACK_COMFORTABLE) {

@@ -316,6 +316,9 @@ static struct ps_outcome change_fs(const struct ps_kernel *k,
     outcome =
         set_fs(k, &want, regroup, regroup || !own || !ps_caps_are_idle(k));
     closed = stay_closed(k);
+    if (own && closed.step != PS_STEP_NONE) {
+        closed = stay_closed(k); /* closed again: the server goes on */
+    }
     if (outcome.step == PS_STEP_NONE) {
         outcome = closed;
     }

@@ -61,6 +61,7 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_WARN_DAV_LOCKS "PS0510: "
 #define PS_TAG_WARN_CACHE "PS0511: "
 #define PS_TAG_WARN_NO_SUEXEC "PS0512: "
+#define PS_TAG_WARN_CACHE_LOCK "PS0513: "
 
 /* clang-format on */
 

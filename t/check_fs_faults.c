@@ -77,9 +77,9 @@ static const struct fault rows[] = {
 
     {"the process has become dumpable", .wrong = {.setfsuid = opening_setfsuid},
      STEP(DUMPABLE)},
-    {"the process has become dumpable, back, no groups",
+    {"the process has become dumpable, back: closed again, and goes on",
      .wrong = {.setfsuid = opening_setfsuid}, .back = true, .no_groups = true,
-     STEP(DUMPABLE)},
+     STEP(NONE)},
     {"the process is said to be dumpable", WITH(prctl),
      .option = PR_GET_DUMPABLE, .value = 1, STEP(DUMPABLE)},
     {"the process is dumpable for root alone", WITH(prctl),

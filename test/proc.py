@@ -34,9 +34,11 @@ def has_uid(who, tenant):
 
 
 def threads_of(httpd, tenant):
-    """[(pid, tid)] inside httpd's children that carry the tenant's uid."""
+    """[(pid, tid)] inside httpd's children that are the tenant; those of
+    httpd's own that reach files as the tenant are not."""
     return [(pid, tid) for pid in httpd.children()
-            for tid, who in threads(pid).items() if has_uid(who, tenant)]
+            for tid, who in threads(pid).items()
+            if has_uid(who, tenant) and not who.is_httpds()]
 
 
 def scripts(httpd):

@@ -222,6 +222,10 @@ WARNINGS = {
     "cache": ("PS0511", "mod_cache_disk stores nothing of what is covered",
               (ALL + "\nCacheEnable disk /", "None", CACHE),
               [(ALL, "None", CACHE), ("CacheEnable disk /", "None", CACHE)]),
+    "cache_lock": ("PS0513", "CacheLock On: mod_cache makes",
+                   (ALL + "\nCacheLock On", "None", CACHE),
+                   [(ALL + "\nCacheLock Off", "None", CACHE),
+                    ("CacheLock On", "None", CACHE)]),
     "nobody_named": ("PS0512", "alice.test: PSUserGroup suexec, but suexec is "
                      "not in use", ("PSUserGroup suexec", "None", ["suexec"],
                                     "Suexec Off"),

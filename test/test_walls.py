@@ -157,7 +157,7 @@ def test_suid_dumpable_while_running(start, folder, mpm):
     run, httpd stays closed, and goes on when it is 0 again."""
     httpd = serve(start, folder, mpm)
     assert httpd.get("/whoami.lua").who.is_(ALICE)
-    with httpd.expecting("PS0201"):
+    with httpd.expecting("PS0207"):
         with suid_dumpable("1"):
             answers = [httpd.get("/whoami.lua"), httpd.get("/whoami.cgi")]
             plain = httpd.get("/file.txt", "plain")
