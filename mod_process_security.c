@@ -35,8 +35,10 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_drop_privileges(ps_before_unixd, NULL, NULL, BEFORE_ALL);
     ap_hook_drop_privileges(ps_after_unixd, NULL, NULL, AFTER_ALL);
     /* Each connection begins, and ends, as the server's. */
+    ap_hook_pre_close_connection(ps_end_connection, NULL, NULL, BEFORE_ALL);
     ap_hook_pre_connection(ps_begin_connection, NULL, NULL, BEFORE_ALL);
     ap_hook_process_connection(ps_resume_connection, NULL, NULL, BEFORE_ALL);
+    ap_hook_pre_read_request(ps_before_reading, NULL, NULL, BEFORE_ALL);
     /* Each request: taken in as its tenant's, where that is known already. */
     ap_hook_post_read_request(ps_take_request, NULL, NULL, BEFORE_ALL);
     ap_hook_quick_handler(ps_before_quick_handlers, NULL, NULL, BEFORE_ALL);

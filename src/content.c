@@ -5,7 +5,6 @@
 
 #include "filters.h"
 
-#include <ap_provider.h>
 #include <string.h>
 #include <strings.h>
 
@@ -139,28 +138,6 @@ static bool operators_default_answers(const request_rec *r)
     return subtype && strncasecmp(r->handler, "httpd/", 6) != 0
            && strncasecmp(subtype + 1, "x-httpd-", 8) != 0
            && !is_one_of(subtype + 1, run);
-}
-
-/* Another repository's (mod_dav_svn's) can run programs: hooks. */
-static bool dav_is_files_only;
-
-void ps_content_learn(apr_pool_t *ptemp)
-{
-    const apr_array_header_t *names = ap_list_provider_names(ptemp, "dav", "0");
-
-    dav_is_files_only =
-        names->nelts == 1
-        && strcmp(
-               APR_ARRAY_IDX(names, 0, ap_list_provider_names_t).provider_name,
-               "filesystem")
-               == 0;
-}
-
-bool ps_writes_files(const request_rec *r)
-{
-    return dav_is_files_only && r->handler
-           && strcmp(r->handler, "dav-handler") == 0
-           && ps_filters_are_harmless(r);
 }
 
 bool ps_reads_only(const request_rec *r, bool operators)

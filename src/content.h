@@ -39,15 +39,6 @@ bool ps_exists(const request_rec *r);
 bool ps_reads_only(const request_rec *r, bool operators);
 
 /**
- * Whether the request would be answered by mod_dav from files, and passes no
- * filter that could start a program: httpd's own code alone writes them.
- */
-bool ps_writes_files(const request_rec *r);
-
-/** Learn which repositories mod_dav has. post_config, once per start. */
-void ps_content_learn(apr_pool_t *ptemp);
-
-/**
  * Describe the request for ps_covers(); without `with_filters`, reads_only
  * is not asked for, and false.
  */

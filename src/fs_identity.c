@@ -62,13 +62,12 @@ static apr_status_t end_process(void *ignored)
     _exit(APEXIT_CHILDSICK);
 }
 
-/* The response goes out yet; its end empties the pool. */
-static void end_process_after(request_rec *r)
+/* Where the pool goes, which is when what was sent has gone out. */
+static void end_process_with(apr_pool_t *pool, conn_rec *c)
 {
-    r = ps_outermost(r);
-    r->connection->keepalive = AP_CONN_CLOSE;
+    c->keepalive = AP_CONN_CLOSE;
     if (apr_atomic_xchg32(&doomed, 1) == 0) {
-        apr_pool_pre_cleanup_register(r->pool, NULL, end_process);
+        apr_pool_pre_cleanup_register(pool, NULL, end_process);
     }
 }
 
@@ -81,7 +80,7 @@ static bool give_back(request_rec *r)
         return true;
     }
     log_stuck(r->server, outcome);
-    end_process_after(r);
+    end_process_with(ps_outermost(r)->pool, r->connection);
     return false;
 }
 
@@ -194,15 +193,25 @@ bool ps_act_as(request_rec *r, const struct ps_identity *who)
     return true;
 }
 
+bool ps_return_to_server(conn_rec *c)
+{
+    struct ps_outcome outcome;
+
+    if (ps_in_tenant_thread()) {
+        return true;
+    }
+    outcome = become(NULL);
+    if (outcome.step == PS_STEP_NONE) {
+        return true;
+    }
+    log_stuck(c->base_server, outcome);
+    end_process_with(c->pool, c);
+    return false;
+}
+
 void ps_act_as_server(conn_rec *c)
 {
-    struct ps_outcome outcome = {.step = PS_STEP_NONE};
-
-    if (!ps_in_tenant_thread()) {
-        outcome = become(NULL);
-    }
-    if (outcome.step != PS_STEP_NONE) {
-        log_stuck(c->base_server, outcome);
+    if (!ps_return_to_server(c)) {
         end_process(NULL);
     }
 }
@@ -222,7 +231,7 @@ int ps_run_acting_as(request_rec *r, const struct ps_identity *who,
     outcome = ps_fs_take(&ps_kernel, &before.who);
     if (outcome.step != PS_STEP_NONE) {
         log_stuck(r->server, outcome);
-        end_process_after(r);
+        end_process_with(ps_outermost(r)->pool, r->connection);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return status;

@@ -37,8 +37,12 @@ bool ps_act_as(request_rec *r, const struct ps_identity *who);
 
 /**
  * Be the server's again, in a thread that begins with a connection, or is
- * done with it. Where that fails the process ends at once, logged.
+ * done with it. False where that fails, logged: close the connection; the
+ * process ends with it.
  */
+bool ps_return_to_server(conn_rec *c);
+
+/** The same where nothing is to be sent any more: the process ends at once. */
 void ps_act_as_server(conn_rec *c);
 
 /** Whether the calling thread acts as `who`, as the kernel has it. */

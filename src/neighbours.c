@@ -8,11 +8,16 @@
 #include "startup.h"
 #include "tenant_thread.h"
 
+#include <apr_optional.h>
 #include <http_config.h>
 #include <http_protocol.h>
 #include <stdbool.h>
 
+/* mod_ssl's, whose header need not be installed. */
+APR_DECLARE_OPTIONAL_FN(int, ssl_is_https, (conn_rec *));
+
 /* Constant in a child. */
+static APR_OPTIONAL_FN_TYPE(ssl_is_https) * is_https;
 static bool caches;
 static bool logs;
 
@@ -35,12 +40,18 @@ void ps_neighbours_learn(void)
 {
     const apr_array_header_t *hooks = ap_hook_get_log_transaction();
 
+    is_https = APR_RETRIEVE_OPTIONAL_FN(ssl_is_https);
     caches = ap_find_linked_module("mod_cache.c") != NULL;
     logs = false;
     for (int i = 0; hooks && i < hooks->nelts; i++) {
         logs |= !logs_to_open_files(
             APR_ARRAY_IDX(hooks, i, ap_LINK_log_transaction_t).szName);
     }
+}
+
+bool ps_is_tls(conn_rec *c)
+{
+    return is_https && is_https(c);
 }
 
 /* For a subrequest they are asked, too, but its parent goes on. */

@@ -8,6 +8,7 @@
 #include "fs_identity.h"
 #include "matter.h"
 #include "module.h"
+#include "neighbours.h"
 #include "record.h"
 #include "refusal.h"
 #include "startup.h"
@@ -25,15 +26,6 @@ static bool is_ours(void)
     return ps_is_active() && !ps_in_tenant_thread();
 }
 
-/* Free of cost: the next connection's start would do it otherwise. */
-static apr_status_t end_connection(void *c)
-{
-    if (is_ours()) {
-        ps_act_as_server(c);
-    }
-    return APR_SUCCESS;
-}
-
 /* A connection's note: the thread that begins it goes on with it at once. */
 static char begun;
 
@@ -43,10 +35,10 @@ int ps_begin_connection(conn_rec *c, void *csd)
     if (!is_ours()) {
         return DECLINED;
     }
-    ps_act_as_server(c);
+    if (!ps_return_to_server(c)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     ap_set_module_config(c->conn_config, &process_security_module, &begun);
-    apr_pool_cleanup_register(c->pool, c, end_connection,
-                              apr_pool_cleanup_null);
     return OK;
 }
 
@@ -56,8 +48,26 @@ int ps_resume_connection(conn_rec *c)
         ap_get_module_config(c->conn_config, &process_security_module);
 
     ap_set_module_config(c->conn_config, &process_security_module, NULL);
-    if (is_ours() && c->keepalives == 0 && !just_begun) {
+    if (is_ours() && c->keepalives == 0 && !just_begun
+        && !ps_return_to_server(c)) {
+        c->aborted = 1;
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return DECLINED;
+}
+
+void ps_before_reading(request_rec *r, conn_rec *c)
+{
+    (void)r;
+    if (is_ours() && ps_is_tls(c)) {
         ps_act_as_server(c);
+    }
+}
+
+int ps_end_connection(conn_rec *c)
+{
+    if (is_ours()) {
+        ps_return_to_server(c);
     }
     return DECLINED;
 }
@@ -151,10 +161,8 @@ static int run(struct ps_matter *m, const struct ps_verdict *v)
     if (plan.verify) {
         plan.file = m->path.end;
     }
-    if (m->facts.reads_only || ps_writes_files(m->r)) {
-        return ps_way_in_place(m->r, &plan);
-    }
-    return ps_way_thread(m->r, &plan);
+    return m->facts.reads_only ? ps_way_in_place(m->r, &plan)
+                               : ps_way_thread(m->r, &plan);
 }
 
 static int decide_and_run(struct ps_matter *m)

@@ -19,6 +19,18 @@ int ps_begin_connection(conn_rec *c, void *csd);
 int ps_resume_connection(conn_rec *c);
 
 /**
+ * pre_read_request: between two requests of a TLS connection the library may
+ * look into the server's store of sessions.
+ */
+void ps_before_reading(request_rec *r, conn_rec *c);
+
+/**
+ * pre_close_connection: it ends as the server's, TLS's farewell included. Free
+ * of cost: the next connection's start would do it otherwise.
+ */
+int ps_end_connection(conn_rec *c);
+
+/**
  * post_read_request: the virtual host is known, and with it, unless it is in
  * owner mode, whose request it is. The thread acts as that tenant from here
  * on; as the server, where there is none.

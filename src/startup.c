@@ -8,7 +8,6 @@
 
 #include "caps.h"
 #include "checks.h"
-#include "content.h"
 #include "docroot.h"
 #include "fs_identity.h"
 #include "module.h"
@@ -151,7 +150,6 @@ int ps_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     if (active) {
         ps_suexec_take_over(pconf);
         ps_docroot_learn();
-        ps_content_learn(ptemp);
         ps_neighbours_learn();
     }
     return OK;

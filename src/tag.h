@@ -26,6 +26,7 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_UNREACHED "PS0107: " /* the tenant cannot reach the file */
 #define PS_TAG_TWO_TENANTS "PS0108: " /* redirected to another's file */
 #define PS_TAG_HTACCESS "PS0109: " /* anybody's .htaccess took effect */
+#define PS_TAG_NO_FILE "PS0110: " /* a FIFO, socket or device */
 
 /* A request failed: 500 */
 #define PS_TAG_DROP "PS0201: " /* the drop failed */

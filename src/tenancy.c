@@ -48,7 +48,7 @@ static void note(request_rec *r, const struct ps_verdict *v)
 static void unseen(request_rec *r, const char *root, int err)
 {
     struct ps_record *record = ps_record_of(r);
-    bool missing = err == ENOENT || err == ENOTDIR;
+    bool missing = err == ENOENT || err == ENOTDIR || err == ENAMETOOLONG;
 
     /* A name that nobody has a site for is no event. */
     ap_log_rerror(APLOG_MARK, missing ? APLOG_INFO : APLOG_ERR, err, r,

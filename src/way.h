@@ -34,7 +34,7 @@ ps_way ps_way_thread;
 
 /**
  * In the calling thread, with the tenant's file-system identity, for what
- * httpd's own code reads or writes. DECLINED: the handlers that follow are to
+ * httpd's default handler only reads. DECLINED: the handlers that follow are to
  * answer.
  */
 ps_way ps_way_in_place;

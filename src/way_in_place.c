@@ -1,15 +1,18 @@
 /*
  * way_in_place - a covered request in httpd's own thread
  *
- * For files that httpd's own code reads or writes: the thread reaches them as
- * the tenant, and no code of a tenant's takes part. The handlers that follow
- * this module's answer, as in any httpd.
+ * For files that httpd's default handler only reads, byte by byte: the thread
+ * reaches them as the tenant, and no code of a tenant's takes part. (mod_dav is
+ * httpd's, too, but reads databases that the tenant can have written, with a
+ * library that crashes on what it does not expect: it gets a thread.) The
+ * handlers that follow this module's answer, as in any httpd.
  */
 #include "way.h"
 
 #include "filters.h"
 #include "fs_identity.h"
 #include "record.h"
+#include "tag.h"
 
 #include <apr_strings.h>
 #include <fcntl.h>
@@ -34,10 +37,26 @@ static void keep_open(request_rec *r)
     }
 }
 
+/* Whoever opens a FIFO waits for its other end, and that can be for ever. */
+static bool is_file(request_rec *r)
+{
+    switch (r->finfo.filetype) {
+    case APR_NOFILE:
+    case APR_REG:
+    case APR_DIR:
+        return true;
+    default:
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      PS_TAG_NO_FILE "%s: refused: neither a file nor a folder",
+                      r->filename);
+        return false;
+    }
+}
+
 /* As the tenant already: OK, or what the request is answered with. */
 static int prepare(request_rec *r, const struct ps_plan *plan)
 {
-    int status = ps_check_file(r, plan);
+    int status = is_file(r) ? ps_check_file(r, plan) : HTTP_FORBIDDEN;
 
     if (status != OK) {
         ps_reset_filters(r);

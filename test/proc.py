@@ -41,6 +41,12 @@ def threads_of(httpd, tenant):
             if has_uid(who, tenant) and not who.is_httpds()]
 
 
+def threads_reaching_as(httpd, tenant):
+    """[(pid, tid)] that are the tenant, or reach files as the tenant."""
+    return [(pid, tid) for pid in httpd.children()
+            for tid, who in threads(pid).items() if has_uid(who, tenant)]
+
+
 def scripts(httpd):
     """Pids of all that the server's children have started, and what that
     has started."""
