@@ -45,6 +45,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_quick_handler(ps_after_quick_handlers, NULL, NULL, AFTER_ALL);
     ap_hook_translate_name(ps_refuse_request, NULL, NULL, BEFORE_ALL);
     ap_hook_map_to_storage(ps_take_request_again, NULL, NULL, BEFORE_ALL);
+    ap_hook_fixups(ps_look_at_subrequest, NULL, NULL, AFTER_ALL);
     /* Then decided, and run where it is covered. */
     ap_hook_handler(ps_handle_request, NULL, NULL, BEFORE_ALL);
     ap_hook_handler(ps_handle_unwanted, NULL, NULL, BEFORE_DEFAULT_HANDLER);

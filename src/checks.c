@@ -3,7 +3,6 @@
  */
 #include "checks.h"
 
-#include "dav_locks.h"
 #include "decision.h"
 #include "survey.h"
 #include "tag.h"
@@ -311,11 +310,25 @@ static void warn_cache(server_rec *s)
     }
 }
 
+static void warn_tls(server_rec *s)
+{
+    const ap_directive_t *d = find_directive(ap_conftree, "SSLSessionCache");
+
+    if (d && strncasecmp(d->args, "dbm", 3) == 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     PS_TAG_WARN_TLS_SESSIONS
+                     "SSLSessionCache %s: the file can be opened as whoever a "
+                     "request is, in the midst of it; use shmcb",
+                     d->args);
+    }
+}
+
 static void warn_server(server_rec *s)
 {
     int threaded = AP_MPMQ_NOT_SUPPORTED;
 
     warn_cache(s);
+    warn_tls(s);
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     if (is_loaded("mod_fcgid.c")) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
@@ -364,6 +377,5 @@ void ps_check_warnings(apr_pool_t *p, server_rec *first)
     if (all.covers) {
         warn_htaccess(first, &all);
         warn_server(first);
-        ps_check_dav_locks(p, first);
     }
 }

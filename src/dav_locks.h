@@ -2,7 +2,7 @@
  * dav_locks - lock databases of mod_dav that a tenant cannot open
  *
  * mod_dav opens DavLockDB when it serves, and so as the tenant. For the
- * warnings at configtest and start; main thread.
+ * warnings of configtest only: a start must not wait for a tenant's files.
  */
 #ifndef PS_DAV_LOCKS_H
 #define PS_DAV_LOCKS_H

@@ -17,23 +17,37 @@ static struct ps_fs_identity server;
 /* Set for ever where a thread is stuck with an identity: atomic. */
 static apr_uint32_t doomed;
 
-/* How often this part has changed the calling thread's identity. */
+/*
+ * Which thread this is, and how often this part has changed its identity: for
+ * the clean-ups that follow in the same thread, with nothing between.
+ */
+static apr_uint32_t threads;
+static _Thread_local apr_uint32_t thread_number;
 static _Thread_local unsigned changes;
+
+static apr_uint32_t this_thread(void)
+{
+    if (thread_number == 0) {
+        thread_number = apr_atomic_inc32(&threads) + 1;
+    }
+    return thread_number;
+}
 
 /* As whom the clean-ups of a request's pool run. */
 struct ps_hold
 {
     const struct ps_identity *who;
-    const unsigned *thread; /* that took it last: its `changes`, ... */
-    unsigned changes;       /* ... and what they were */
+    apr_uint32_t thread; /* that took it last, ... */
+    unsigned changes;    /* ... and its count then */
     server_rec *server;
     apr_pool_t *pool;
     struct ps_fs_identity *before; /* of the thread that runs them, if other */
 };
 
-bool ps_fs_remember_server(void)
+bool ps_fs_remember_server(uid_t uid, gid_t gid)
 {
-    return ps_fs_read(&ps_kernel, &server);
+    return ps_fs_read(&ps_kernel, &server) && server.who.uid == uid
+           && server.who.gid == gid;
 }
 
 static struct ps_outcome become(const struct ps_identity *who)
@@ -46,6 +60,18 @@ static struct ps_outcome become(const struct ps_identity *who)
 bool ps_acts_as(const struct ps_identity *who)
 {
     return ps_fs_is(&ps_kernel, who ? who : &server.who);
+}
+
+/* Back to what was read before. */
+static struct ps_outcome restore(const struct ps_fs_identity *before)
+{
+    const struct ps_identity *who = &before->who;
+
+    if (who->uid == server.who.uid && who->gid == server.who.gid
+        && who->ngroups == server.who.ngroups) {
+        return become(NULL);
+    }
+    return become(who);
 }
 
 static void log_stuck(server_rec *s, struct ps_outcome outcome)
@@ -66,9 +92,8 @@ static apr_status_t end_process(void *ignored)
 static void end_process_with(apr_pool_t *pool, conn_rec *c)
 {
     c->keepalive = AP_CONN_CLOSE;
-    if (apr_atomic_xchg32(&doomed, 1) == 0) {
-        apr_pool_pre_cleanup_register(pool, NULL, end_process);
-    }
+    apr_atomic_set32(&doomed, 1);
+    apr_pool_pre_cleanup_register(pool, NULL, end_process);
 }
 
 /* The server's identity, or the process ends with this request. */
@@ -92,7 +117,7 @@ static bool take(request_rec *r, const struct ps_identity *who)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       PS_TAG_IDENTITY "%s: not served: the process is ending",
                       r->uri);
-        r->connection->keepalive = AP_CONN_CLOSE;
+        end_process_with(ps_outermost(r)->pool, r->connection);
         return false;
     }
     if (!who) {
@@ -118,8 +143,7 @@ static apr_status_t let_go(void *data)
     if (!hold->before || ps_in_tenant_thread()) {
         return APR_SUCCESS;
     }
-    changes++;
-    outcome = ps_fs_take(&ps_kernel, &hold->before->who);
+    outcome = restore(hold->before);
     if (outcome.step != PS_STEP_NONE) {
         log_stuck(hold->server, outcome);
         end_process(NULL);
@@ -140,7 +164,7 @@ static apr_status_t take_hold(void *data)
 
     /* Nearly always: the same thread, and nothing between. */
     if (ps_in_tenant_thread()
-        || (hold->thread == &changes && hold->changes == changes)
+        || (hold->thread == this_thread() && hold->changes == changes)
         || ps_acts_as(hold->who)) {
         return APR_SUCCESS;
     }
@@ -176,7 +200,7 @@ static void hold_for_cleanups(request_rec *r, const struct ps_identity *who)
         apr_pool_pre_cleanup_register(r->pool, hold, take_hold);
     }
     hold->who = who;
-    hold->thread = &changes;
+    hold->thread = this_thread();
     hold->changes = changes;
 }
 
@@ -223,12 +247,11 @@ int ps_run_acting_as(request_rec *r, const struct ps_identity *who,
     struct ps_outcome outcome;
     int status;
 
-    if (!ps_fs_read(&ps_kernel, &before) || !take(r, who)) {
+    if (!ps_fs_read(&ps_kernel, &before)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    status = run(r, data);
-    changes++;
-    outcome = ps_fs_take(&ps_kernel, &before.who);
+    status = take(r, who) ? run(r, data) : HTTP_INTERNAL_SERVER_ERROR;
+    outcome = restore(&before);
     if (outcome.step != PS_STEP_NONE) {
         log_stuck(r->server, outcome);
         end_process_with(ps_outermost(r)->pool, r->connection);

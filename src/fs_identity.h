@@ -19,14 +19,16 @@
 #include <httpd.h>
 
 /**
- * Learn which identity is the server's. Main thread of a fresh child, when
- * it has become the server's user. False: the kernel does not tell.
+ * Learn which identity is the server's: these ids, and the groups that the
+ * thread has. Main thread of a fresh child, when it has become the server's
+ * user. False: the kernel says otherwise.
  */
-bool ps_fs_remember_server(void);
+bool ps_fs_remember_server(uid_t uid, gid_t gid);
 
 /**
  * Make the calling thread act as `who` for what follows of this request, and
- * for the clean-ups of its pool, in whatever thread those run. `who` lives as
+ * for the clean-ups of its pool, in whatever thread those run: as the last one
+ * says, for an internal redirect goes on with the pool. `who` lives as
  * long as that pool, or the configuration.
  *
  * False where the kernel says that it does not: logged; answer 500. Where the

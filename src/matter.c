@@ -11,6 +11,7 @@
 #include "suexec.h"
 #include "tag.h"
 
+#include <apr_strings.h>
 #include <errno.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -69,8 +70,13 @@ static bool is_what_httpd_saw(const request_rec *r, const struct stat *st)
  * which holds for every folder below. httpd keeps a list of those that it
  * found for this request.
  */
-static const char *anybodys_htaccess(const request_rec *r)
+static const char *anybodys_htaccess(request_rec *r)
 {
+    const char *noted = ps_record_of(r)->anybodys;
+
+    if (noted) {
+        return noted;
+    }
     for (const struct htaccess_result *h = r->htaccess; h; h = h->next) {
         struct stat st;
 
@@ -144,6 +150,16 @@ static int check_htaccess(struct ps_matter *m)
     return ps_turn_away(m->r, HTTP_FORBIDDEN);
 }
 
+void ps_note_htaccess(request_rec *sub)
+{
+    struct ps_record *record = ps_record_of(ps_outermost(sub));
+    const char *dir = record->anybodys ? NULL : anybodys_htaccess(sub);
+
+    if (dir) {
+        record->anybodys = apr_pstrdup(ps_outermost(sub)->pool, dir);
+    }
+}
+
 bool ps_matter_of(struct ps_matter *m, request_rec *r)
 {
     struct ps_content what;
@@ -159,6 +175,25 @@ bool ps_matter_of(struct ps_matter *m, request_rec *r)
     return ps_covers(&m->dir, &what);
 }
 
+/*
+ * The path is looked at as the server. A subrequest changes nothing for its
+ * parent; and none that acts as a tenant starts one (see way_in_place.c).
+ */
+static bool is_servers(request_rec *r)
+{
+    if (!r->main) {
+        return ps_act_as(r, NULL);
+    }
+    if (ps_acts_as(NULL)) {
+        return true;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  PS_TAG_IDENTITY "%s: not served: a subrequest, in a thread "
+                                  "that does not have the server's identity",
+                  r->uri);
+    return false;
+}
+
 int ps_gather(struct ps_matter *m)
 {
     int status;
@@ -171,8 +206,7 @@ int ps_gather(struct ps_matter *m)
     fill_rules(m);
     fill_suexec(m);
     if (!m->facts.pinned) {
-        /* The path is looked at as the server, which it is to be safe for. */
-        if (!ps_act_as(m->r, NULL)) {
+        if (!is_servers(m->r)) {
             return ps_turn_away(m->r, HTTP_INTERNAL_SERVER_ERROR);
         }
         status = check_htaccess(m);

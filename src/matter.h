@@ -25,6 +25,13 @@ struct ps_matter
     struct ps_path path; /* in owner mode */
 };
 
+/**
+ * Remember for the main request of `sub` whether a .htaccess of anybody's took
+ * effect in it: DirectoryIndex and others put a subrequest in its place, with
+ * its configuration, but without the list of files that it was read from.
+ */
+void ps_note_htaccess(request_rec *sub);
+
 /** Begin with a request. False where the configuration does not cover it. */
 bool ps_matter_of(struct ps_matter *m, request_rec *r);
 

@@ -89,8 +89,11 @@ static struct ps_outcome forget_own_group(const struct ps_kernel *k)
     if (set_caps(k, switching, switching) != 0) {
         return failed(PS_STEP_RAISE, errno);
     }
-    return k->setgroups(0, NULL) == 0 ? succeeded
-                                      : failed(PS_STEP_GROUPS, errno);
+    if (k->setgroups(0, NULL) != 0) {
+        return failed(PS_STEP_GROUPS, errno);
+    }
+    return k->getgroups(0, NULL) == 0 ? succeeded
+                                      : failed(PS_STEP_READ_GROUPS, 0);
 }
 
 struct ps_outcome ps_narrow(const struct ps_kernel *k)

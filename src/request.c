@@ -115,6 +115,14 @@ int ps_take_request_again(request_rec *r)
     return refused == OK ? DECLINED : refused;
 }
 
+int ps_look_at_subrequest(request_rec *r)
+{
+    if (is_ours() && r->main && !ps_tenant_of(r)) {
+        ps_note_htaccess(r);
+    }
+    return DECLINED;
+}
+
 /*
  * What is not there stays 404, and is no event: nothing could be served. A
  * method that could create it is refused, as for a file.
@@ -199,6 +207,9 @@ int ps_handle_request(request_rec *r)
     }
     if (!ps_is_active() || ps_record_of(r)->stage != PS_STAGE_NEW) {
         return DECLINED;
+    }
+    if (ps_record_of(ps_outermost(r))->refused != OK) {
+        return ps_turn_away(r, HTTP_FORBIDDEN); /* translate_name said so */
     }
     if (!ps_matter_of(&m, r)) {
         return ps_leave_to_server(r);

@@ -50,6 +50,9 @@ int ps_take_request_again(request_rec *r);
  */
 void ps_filter_error(request_rec *r);
 
+/** fixups, after all others: what a subrequest was configured by. */
+int ps_look_at_subrequest(request_rec *r);
+
 /** handler, before all others: decide, and run what is covered. */
 int ps_handle_request(request_rec *r);
 

@@ -8,6 +8,7 @@
 
 #include "caps.h"
 #include "checks.h"
+#include "dav_locks.h"
 #include "docroot.h"
 #include "fs_identity.h"
 #include "module.h"
@@ -26,6 +27,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <unixd.h>
 
 /* Written once per start, before any child or thread exists. */
 static bool active;
@@ -126,6 +128,7 @@ int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     (void)plog;
     if (!is_real_start()) {
         ps_check_warnings(ptemp, s);
+        ps_check_dav_locks(ptemp, s);
     }
     /* configtest by an ordinary user cannot know what root's start would. */
     if ((is_real_start() || geteuid() == 0) && ps_survey_any_covers(s)) {
@@ -188,7 +191,9 @@ int ps_after_unixd(apr_pool_t *pchild, server_rec *s)
         return DECLINED;
     }
     outcome = ps_narrow(&ps_kernel);
-    if (outcome.step == PS_STEP_NONE && !ps_fs_remember_server()) {
+    if (outcome.step == PS_STEP_NONE
+        && !ps_fs_remember_server(ap_unixd_config.user_id,
+                                  ap_unixd_config.group_id)) {
         outcome = (struct ps_outcome){PS_STEP_READ_GROUPS, errno};
     }
     return child_result(s, outcome);

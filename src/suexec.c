@@ -48,20 +48,33 @@ const ap_unix_identity_t *ps_suexec_identity(request_rec *r)
     return ap_run_get_suexec_identity(r);
 }
 
-const char *ps_suexec_name(apr_pool_t *p, server_rec *s,
-                           struct ps_host_settings *host)
+/* mod_suexec's own answer, which needs no more of a request than this. */
+static const ap_unix_identity_t *ask_suexec(apr_pool_t *p, server_rec *s)
 {
-    /* As far as the hook's functions look: mod_suexec, and mod_userdir. */
-    request_rec r = {
+    const apr_array_header_t *hooks = ap_hook_get_get_suexec_identity();
+    const request_rec r = {
         .pool = p,
         .server = s,
         .per_dir_config = s->lookup_defaults,
-        .request_config = ap_create_request_config(p),
-        .notes = apr_table_make(p, 1),
     };
-    const ap_unix_identity_t *id = ap_run_get_suexec_identity(&r);
 
-    host->named = id && !id->userdir;
+    for (int i = 0; hooks && i < hooks->nelts; i++) {
+        const ap_LINK_get_suexec_identity_t *hook =
+            &APR_ARRAY_IDX(hooks, i, ap_LINK_get_suexec_identity_t);
+
+        if (strcmp(hook->szName, "mod_suexec.c") == 0) {
+            return hook->pFunc(&r);
+        }
+    }
+    return NULL;
+}
+
+const char *ps_suexec_name(apr_pool_t *p, server_rec *s,
+                           struct ps_host_settings *host)
+{
+    const ap_unix_identity_t *id = ask_suexec(p, s);
+
+    host->named = id != NULL;
     if (!host->named) {
         return NULL;
     }

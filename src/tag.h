@@ -63,6 +63,7 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_WARN_CACHE "PS0511: "
 #define PS_TAG_WARN_NO_SUEXEC "PS0512: "
 #define PS_TAG_WARN_CACHE_LOCK "PS0513: "
+#define PS_TAG_WARN_TLS_SESSIONS "PS0514: "
 
 /* clang-format on */
 

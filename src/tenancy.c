@@ -140,7 +140,7 @@ bool ps_settle_again(request_rec *r)
 {
     struct ps_host_settings host = ps_host_effective(ps_host_of(r->server));
     const ap_unix_identity_t *user;
-    const char *root;
+    const char *root, *before;
 
     if (!host.covers) {
         return false;
@@ -154,7 +154,8 @@ bool ps_settle_again(request_rec *r)
     }
     if (host.tenancy == PS_TENANCY_DOCROOT) {
         root = ps_docroot_of(r);
-        if (strcmp(root, ps_record_of(r)->docroot) != 0) {
+        before = ps_record_of(r)->docroot;
+        if (!before || strcmp(root, before) != 0) {
             settle_docroot(r, &host, root);
             return true;
         }

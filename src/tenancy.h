@@ -2,9 +2,10 @@
  * tenancy - which tenant a whole request belongs to
  *
  * PSUserGroup: a named tenant, the owner of the document root, or whom suexec
- * would run programs as. Known before httpd looks at any file, so that all of
- * the request can be the tenant's. In owner mode a request belongs to nobody
- * until its file is known (decision.h).
+ * would run programs as. Known before httpd walks to the file (of
+ * mod_userdir's, when the URL was mapped), so that all of the request can be
+ * the tenant's. In owner mode a request belongs to nobody until its file is
+ * known (decision.h).
  *
  * The request's own thread, with whatever file-system identity it has.
  */

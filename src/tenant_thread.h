@@ -27,7 +27,8 @@ struct ps_errand_result
  * stack, and wait for it. Signals that the calling thread takes go to the
  * tenant's thread meanwhile, as they would go to the code that runs.
  *
- * Any thread but a tenant's (that would be EDEADLK). Nothing is left behind.
+ * Any thread of a child but a tenant's (that would be EDEADLK); never in the
+ * parent, which such a thread's tenant could kill. Nothing is left behind.
  */
 struct ps_errand_result ps_run_as(const struct ps_identity *who,
                                   ps_errand *errand, void *data);

@@ -3,7 +3,7 @@
  *
  * The decision is one, the way depends on what would happen; request.c
  * chooses. Each way is a file of its own. Called in the request's own
- * thread, in the handler phase, once per request.
+ * thread, in the handler phase.
  */
 #ifndef PS_WAY_H
 #define PS_WAY_H

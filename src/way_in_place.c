@@ -71,7 +71,11 @@ static int prepare_and_run(request_rec *r, const void *plan)
 {
     int status = plan ? prepare(r, plan) : OK;
 
-    return status == OK ? ap_run_handler(r) : status;
+    if (status == OK) {
+        status = ap_run_handler(r);
+    }
+    /* None wants it; those outside are not to be asked as somebody else. */
+    return status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
 }
 
 /* A subrequest: inside of its parent's handler, which goes on as it was. */
@@ -109,8 +113,9 @@ int ps_way_in_place(request_rec *r, const struct ps_plan *plan)
 
 int ps_leave_to_server(request_rec *r)
 {
-    if (r->main && !ps_acts_as(NULL)) {
-        return run_inside(r, PS_STAGE_LEFT, NULL, NULL);
+    if (r->main) {
+        return ps_acts_as(NULL) ? DECLINED
+                                : run_inside(r, PS_STAGE_LEFT, NULL, NULL);
     }
     return ps_act_as(r, NULL) ? DECLINED : HTTP_INTERNAL_SERVER_ERROR;
 }

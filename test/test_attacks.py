@@ -371,12 +371,19 @@ def test_strangers_htaccess_above(httpd, name):
     answer, ran = ask(httpd, f"/sticky/bob/{page}", "pool", ["PS0109"])
     assert answer.status == 403 and not ran, ran
     assert "page of bob" not in answer.text
+    # By way of alice's folder, whose index it is said to be, too.
+    front = put_folder(httpd.folder / "pool/front", 0o755, ALICE)
+    put(front / ".htaccess", f"DirectoryIndex /sticky/bob/{page}\n", 0o644,
+        ALICE)
+    answer, ran = ask(httpd, "/front/", "pool", ["PS0109"])
+    assert answer.status == 403 and not ran, ran
     answer, ran = ask(httpd, f"/sticky/bob/{page}", "pool-plain")
     assert ran and all(who.is_server() for who in ran)
     htaccess.unlink()
-    answer, ran = ask(httpd, f"/sticky/bob/{page}", "pool")
-    assert answer.status == 200 and not ran
-    assert answer.served_by.is_(BOB) and "page of bob" in answer.text
+    for url in (f"/sticky/bob/{page}", "/front/"):
+        answer, ran = ask(httpd, url, "pool")
+        assert answer.status == 200 and not ran
+        assert answer.served_by.is_(BOB) and "page of bob" in answer.text
 
 
 @pytest.mark.parametrize("httpd", ["prefork"], indirect=True)

@@ -13,6 +13,7 @@ PIN = "PSUserGroup #30001 #30001"
 DAV = ["dav", "dav_fs"]
 DAV_ON = "\n<Location />\nDav On\n</Location>\nDavLockDB "
 CACHE = ["cache", "cache_disk"]
+TLS = ["socache_dbm", "socache_shmcb", "ssl"]
 
 
 def host(folder, text, override="All", name="alice"):
@@ -226,6 +227,10 @@ WARNINGS = {
                    (ALL + "\nCacheLock On", "None", CACHE),
                    [(ALL + "\nCacheLock Off", "None", CACHE),
                     ("CacheLock On", "None", CACHE)]),
+    "tls_sessions": ("PS0514", "SSLSessionCache dbm:/tmp/x: the file",
+                     (ALL, "None", TLS, "SSLSessionCache dbm:/tmp/x"),
+                     [(ALL, "None", TLS, "SSLSessionCache shmcb:/tmp/x"),
+                      ("", "None", TLS, "SSLSessionCache dbm:/tmp/x")]),
     "nobody_named": ("PS0512", "alice.test: PSUserGroup suexec, but suexec is "
                      "not in use", ("PSUserGroup suexec", "None", ["suexec"],
                                     "Suexec Off"),
@@ -282,6 +287,17 @@ PSUserGroup {SERVER}\nPSCheckSuexecids On"""
         ("PS0503", "mod_lua"), ("PS0503", "mod_fcgid")])
     httpd.stop()
     assert httpd.said == ""
+
+
+def test_no_tenants_files_at_start(start, folder):
+    """What is said of a tenant's lock database is configtest's: a start looks
+    at no tenant's files, nor is the tenant in the parent to look."""
+    config = host(folder, PIN + DAV_ON + "/tmp/no/locks", "None")
+    httpd = start("event", config, modules=DAV)
+    assert "PS0510: alice.test" in httpd.configtest()[1]
+    httpd.signal("SIGUSR1")
+    httpd.wait_for_log("AH00493")
+    assert "PS0510" not in httpd.said + httpd.log()
 
 
 def test_not_loaded_is_unknown(folder):
