@@ -23,7 +23,7 @@ MODULE := mod_process_security.so
 CORE := caps decision kernel lookup path privilege settings stack step tenant_thread
 # The parts that httpd calls.
 GLUE := checks content dav_locks directives docroot dump filters fs_identity \
-	matter neighbours record refusal request startup suexec survey tenancy way \
+	matter neighbours opened record refusal request startup suexec survey tenancy way \
 	way_in_place way_thread
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wformat=2

@@ -9,6 +9,7 @@
 #include "src/dump.h"
 #include "src/module.h"
 #include "src/neighbours.h"
+#include "src/opened.h"
 #include "src/request.h"
 #include "src/startup.h"
 
@@ -26,6 +27,7 @@
 static void register_hooks(apr_pool_t *p)
 {
     (void)p;
+    ps_opened_register();
     /* Every start, and configtest: the whole configuration is checked. */
     ap_hook_check_config(ps_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(ps_dump_config, NULL, NULL, APR_HOOK_MIDDLE);

@@ -48,6 +48,13 @@ static enum ps_distrust judge(const struct ps_component *c, uid_t uid,
     return judge_writers(c, gid);
 }
 
+enum ps_distrust ps_judge_folder(const struct ps_component *c, uid_t uid,
+                                 gid_t gid)
+{
+    return c->uid != 0 && c->uid != uid ? PS_FOREIGN_OWNER
+                                        : judge_writers(c, gid);
+}
+
 enum ps_distrust ps_judge_path(const struct ps_component *path, size_t length,
                                uid_t uid, gid_t gid, size_t *bad)
 {
@@ -180,7 +187,7 @@ struct ps_verdict ps_decide_docroot(const struct ps_facts *facts,
         /* All that stands there would run as its owner: sticky is no excuse. */
         const size_t last = facts->path_length - 1;
 
-        distrust = judge_writers(&facts->path[last], gid);
+        distrust = ps_judge_folder(&facts->path[last], uid, gid);
         if (distrust != PS_TRUSTED) {
             v = refuse(PS_REASON_PATH, uid, gid);
             v.distrust = distrust;

@@ -101,6 +101,13 @@ struct ps_verdict ps_decide_docroot(const struct ps_facts *facts,
                                     const struct ps_rules *rules);
 
 /**
+ * Whether nobody but root, `uid` and the group `gid` can change what stands in
+ * a folder: sticky or not, as anybody adds to a sticky one.
+ */
+enum ps_distrust ps_judge_folder(const struct ps_component *c, uid_t uid,
+                                 gid_t gid);
+
+/**
  * The path rule: whether nobody but root and `uid` (and the group `gid`)
  * can change what the path leads to.
  *

@@ -65,23 +65,54 @@ static bool is_what_httpd_saw(const request_rec *r, const struct stat *st)
            || (r->finfo.inode == st->st_ino && r->finfo.device == st->st_dev);
 }
 
-/*
- * In a sticky folder the entries are safe, but anybody can add a .htaccess,
- * which holds for every folder below. httpd keeps a list of those that it
- * found for this request.
- */
-static const char *anybodys_htaccess(request_rec *r)
+/* Whether others than uid, gid and root can put a .htaccess there. */
+static bool is_strangers(const char *dir, uid_t uid, gid_t gid)
 {
-    const char *noted = ps_record_of(r)->anybodys;
+    struct ps_component c;
+    struct stat st;
 
-    if (noted) {
-        return noted;
+    if (stat(dir, &st) != 0) {
+        return true;
     }
-    for (const struct htaccess_result *h = r->htaccess; h; h = h->next) {
-        struct stat st;
+    c = (struct ps_component){
+        .uid = st.st_uid, .gid = st.st_gid, .mode = st.st_mode};
+    return ps_judge_folder(&c, uid, gid) != PS_TRUSTED;
+}
 
-        if (h->htaccess && (stat(h->dir, &st) != 0 || (st.st_mode & S_IWOTH))) {
+/* Of those that httpd remembers, one that the request's path leads through. */
+static bool is_above(const char *dir, const char *filename)
+{
+    return strncmp(dir, filename, strlen(dir)) == 0;
+}
+
+/*
+ * A folder whose .htaccess took effect, though it is neither the target's nor
+ * root's: it could set the environment of a program that runs as the target.
+ * (In a sticky folder on the way, too, anybody can add one.) NULL: none.
+ *
+ * httpd keeps a list of those that it found for this request; an internal
+ * redirect goes on with the list, but not with what they said. What its
+ * lookups found is noted: DirectoryIndex and others put a lookup in the
+ * request's place.
+ */
+static const char *strangers_htaccess(request_rec *r, uid_t uid, gid_t gid)
+{
+    const apr_array_header_t *noted = ps_record_of(r)->lookups;
+    const struct htaccess_result *told = r->prev ? r->prev->htaccess : NULL;
+    bool own = true;
+
+    for (const struct htaccess_result *h = r->htaccess; h; h = h->next) {
+        own = own && h != told;
+        if (h->htaccess && (own || is_above(h->dir, r->filename))
+            && is_strangers(h->dir, uid, gid)) {
             return h->dir;
+        }
+    }
+    for (int i = 0; noted && i < noted->nelts; i++) {
+        const char *dir = APR_ARRAY_IDX(noted, i, const char *);
+
+        if (is_strangers(dir, uid, gid)) {
+            return dir;
         }
     }
     return NULL;
@@ -105,7 +136,7 @@ static bool is_operators(const struct ps_matter *m)
 
     return ps_judge_path(m->path.component, m->path.length, 0, 0, &bad)
                == PS_TRUSTED
-           && !anybodys_htaccess(m->r);
+           && !strangers_htaccess(m->r, 0, 0);
 }
 
 /* The file, or the folder that it would stand in; OK or a status. */
@@ -135,28 +166,40 @@ static int look_at_path(struct ps_matter *m)
     return OK;
 }
 
-static int check_htaccess(struct ps_matter *m)
+/* Whom to trust is the owner, as in the path rule. */
+int ps_check_htaccess(struct ps_matter *m)
 {
-    const char *dir = m->rules.trusted_path ? anybodys_htaccess(m->r) : NULL;
+    uid_t uid = m->facts.owner;
+    gid_t gid = uid == 0 ? 0 : m->facts.group;
+    const char *dir = !m->facts.pinned && m->rules.trusted_path
+                          ? strangers_htaccess(m->r, uid, gid)
+                          : NULL;
 
     if (!dir) {
         return OK;
     }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, m->r,
-                  PS_TAG_HTACCESS "%s: refused: others can write %s, whose "
-                                  ".htaccess took effect; AllowOverride None "
-                                  "there",
-                  m->r->filename, dir);
+                  PS_TAG_HTACCESS "%s: refused: others than uid %u, gid %u can "
+                                  "write %s, whose .htaccess took effect; "
+                                  "AllowOverride None there",
+                  m->r->filename, uid, gid, dir);
     return ps_turn_away(m->r, HTTP_FORBIDDEN);
 }
 
 void ps_note_htaccess(request_rec *sub)
 {
-    struct ps_record *record = ps_record_of(ps_outermost(sub));
-    const char *dir = record->anybodys ? NULL : anybodys_htaccess(sub);
+    request_rec *r = ps_outermost(sub);
+    struct ps_record *record = ps_record_of(r);
 
-    if (dir) {
-        record->anybodys = apr_pstrdup(ps_outermost(sub)->pool, dir);
+    for (const struct htaccess_result *h = sub->htaccess; h != r->htaccess && h;
+         h = h->next) {
+        if (h->htaccess) {
+            if (!record->lookups) {
+                record->lookups = apr_array_make(r->pool, 4, sizeof(char *));
+            }
+            APR_ARRAY_PUSH(record->lookups, const char *) =
+                apr_pstrdup(r->pool, h->dir);
+        }
     }
 }
 
@@ -196,8 +239,6 @@ static bool is_servers(request_rec *r)
 
 int ps_gather(struct ps_matter *m)
 {
-    int status;
-
     m->facts = (struct ps_facts){
         .pinned = m->tenant != NULL,
         .exists = ps_exists(m->r),
@@ -209,8 +250,7 @@ int ps_gather(struct ps_matter *m)
         if (!is_servers(m->r)) {
             return ps_turn_away(m->r, HTTP_INTERNAL_SERVER_ERROR);
         }
-        status = check_htaccess(m);
-        return status == OK ? look_at_path(m) : status;
+        return look_at_path(m);
     }
     m->facts.owner = m->r->finfo.user;
     m->facts.group = m->r->finfo.group;

@@ -26,9 +26,9 @@ struct ps_matter
 };
 
 /**
- * Remember for the main request of `sub` whether a .htaccess of anybody's took
- * effect in it: DirectoryIndex and others put a subrequest in its place, with
- * its configuration, but without the list of files that it was read from.
+ * Remember for the main request of `sub` which folders' .htaccess took effect
+ * in it: DirectoryIndex and others put a subrequest in its place, with its
+ * configuration, but without the list of files that it was read from.
  */
 void ps_note_htaccess(request_rec *sub);
 
@@ -40,6 +40,12 @@ bool ps_matter_of(struct ps_matter *m, request_rec *r);
  * server. Returns OK, or what the request is answered with, logged.
  */
 int ps_gather(struct ps_matter *m);
+
+/**
+ * In owner mode: whether nobody but root and the file's owner had a say in the
+ * request's configuration. OK, or 403, logged. After ps_gather().
+ */
+int ps_check_htaccess(struct ps_matter *m);
 
 /** Start over with the filters that every response has; returns `status`. */
 int ps_turn_away(request_rec *r, int status);

@@ -26,10 +26,10 @@ struct ps_record
     const struct ps_identity *tenant; /* that the whole request belongs to;
                                          NULL: none, so that its walk is the
                                          server's (owner mode) */
-    int refused;          /* OK, or what the request is answered with */
-    const char *anybodys; /* folder that anybody can write, whose .htaccess
-                             took effect in a subrequest; NULL: none */
-    const char *docroot;  /* that the tenant was found by */
+    int refused;                 /* OK, or what the request is answered with */
+    apr_array_header_t *lookups; /* folders (char *) whose .htaccess took
+                                    effect in subrequests; NULL: none */
+    const char *docroot;         /* that the tenant was found by */
     enum ps_stage stage;
     struct ps_hold *hold; /* as whom the pool's clean-ups run */
 };

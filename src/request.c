@@ -186,6 +186,10 @@ static int decide_and_run(struct ps_matter *m)
         return status;
     }
     v = ps_decide(&m->facts, &m->rules);
+    status = v.action == PS_REFUSE ? OK : ps_check_htaccess(m);
+    if (status != OK) {
+        return status;
+    }
     switch (v.action) {
     case PS_LEAVE:
         return ps_leave_to_server(m->r);

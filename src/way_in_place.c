@@ -11,6 +11,7 @@
 
 #include "filters.h"
 #include "fs_identity.h"
+#include "opened.h"
 #include "record.h"
 #include "tag.h"
 
@@ -53,18 +54,21 @@ static bool is_file(request_rec *r)
     }
 }
 
-/* As the tenant already: OK, or what the request is answered with. */
+/*
+ * As the tenant already: OK, or what the request is answered with. `plan` is
+ * the request's own.
+ */
 static int prepare(request_rec *r, const struct ps_plan *plan)
 {
-    int status = is_file(r) ? ps_check_file(r, plan) : HTTP_FORBIDDEN;
-
-    if (status != OK) {
+    if (!is_file(r)) {
         ps_reset_filters(r);
+        return HTTP_FORBIDDEN;
     }
-    else if (plan->keep_open) {
+    ps_look_when_opened(r, plan);
+    if (plan->keep_open) {
         keep_open(r);
     }
-    return status;
+    return OK;
 }
 
 static int prepare_and_run(request_rec *r, const void *plan)
@@ -94,20 +98,19 @@ static int run_inside(request_rec *r, enum ps_stage stage,
 
 int ps_way_in_place(request_rec *r, const struct ps_plan *plan)
 {
-    const struct ps_identity *who;
+    const struct ps_plan *own = apr_pmemdup(r->pool, plan, sizeof(*plan));
     int status;
 
     /* A session of another protocol would outlive the request. */
     apr_table_unset(r->headers_in, "Upgrade");
     if (r->main && !ps_acts_as(&plan->who)) {
-        return run_inside(r, PS_STAGE_DECIDED, &plan->who, plan);
+        return run_inside(r, PS_STAGE_DECIDED, &own->who, own);
     }
-    who = apr_pmemdup(r->pool, &plan->who, sizeof(plan->who));
-    if (!r->main && !ps_act_as(r, who)) {
+    if (!r->main && !ps_act_as(r, &own->who)) {
         ps_reset_filters(r);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    status = prepare(r, plan);
+    status = prepare(r, own);
     return status == OK ? DECLINED : status;
 }
 

@@ -186,6 +186,25 @@ static void run_handlers(void *data)
     }
 }
 
+/*
+ * Pipelined: the end of an earlier response can still wait in the connection's
+ * filters, and with it the pool of its request, which is to be emptied by this
+ * thread, as whose it was, and not by the tenant's that sends the next.
+ */
+static void send_before(request_rec *r)
+{
+    conn_rec *c = r->connection;
+    apr_bucket_brigade *bb;
+
+    if (r->main || c->master || c->keepalives == 0) {
+        return;
+    }
+    bb = apr_brigade_create(r->pool, c->bucket_alloc);
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(c->bucket_alloc));
+    ap_pass_brigade(c->output_filters, bb);
+    apr_brigade_cleanup(bb);
+}
+
 int ps_way_thread(request_rec *r, const struct ps_plan *plan)
 {
     struct job job = {.r = r, .plan = plan, .status = DECLINED};
@@ -207,6 +226,7 @@ int ps_way_thread(request_rec *r, const struct ps_plan *plan)
         ps_reset_filters(r);
         return HTTP_FORBIDDEN;
     }
+    send_before(r);
     result = ps_run_as(&plan->who, run_handlers, &job);
     if (!result.done) {
         log_failure(&result, &plan->who, r);

@@ -55,8 +55,7 @@ def config(folder):
 @pytest.fixture(scope="module", params=MPMS)
 def site(request):
     with shared(request.param, config, request.config.getoption("--keep"),
-                modules=["cgi", "dav", "dav_fs", "ext_filter"],
-                expect=["PS0510: servers.test"]) as httpd:
+                modules=["cgi", "dav", "dav_fs", "ext_filter"]) as httpd:
         httpd.pool = httpd.folder / "pool"
         yield httpd
 
