@@ -27,22 +27,38 @@ static const char *const harmless_inputs[] = {
 };
 /* clang-format on */
 
-typedef ap_filter_rec_t *filter_lookup(const char *name);
-
 /*
- * Compared as records, not by name: a tenant's .htaccess can declare one of
- * mod_filter's under any name and type, with any program behind it.
+ * The records behind the names; NULL where none has registered it. Compared as
+ * records: a tenant's .htaccess can declare one of mod_filter's under any name
+ * and type, with any program behind it. Constant in a child.
  */
-static bool is_harmless(const ap_filter_t *f, const char *const *names,
-                        filter_lookup *lookup)
+static const ap_filter_rec_t
+    *outputs[sizeof(harmless_outputs) / sizeof(harmless_outputs[0])];
+static const ap_filter_rec_t
+    *inputs[sizeof(harmless_inputs) / sizeof(harmless_inputs[0])];
+
+void ps_filters_learn(void)
 {
-    for (; *names; names++) {
-        if (strcasecmp(f->frec->name, *names) == 0) {
-            return lookup(*names) == f->frec;
+    for (size_t i = 0; harmless_outputs[i]; i++) {
+        outputs[i] = ap_get_output_filter_handle(harmless_outputs[i]);
+    }
+    for (size_t i = 0; harmless_inputs[i]; i++) {
+        inputs[i] = ap_get_input_filter_handle(harmless_inputs[i]);
+    }
+}
+
+static bool is_harmless(const ap_filter_t *f,
+                        const ap_filter_rec_t *const *recs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (f->frec == recs[i]) {
+            return true;
         }
     }
     return false;
 }
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 /* The connection's filters come last, and know no request. */
 static bool is_requests(const ap_filter_t *f)
@@ -50,11 +66,11 @@ static bool is_requests(const ap_filter_t *f)
     return f && f->r;
 }
 
-static bool all_harmless(const ap_filter_t *f, const char *const *names,
-                         filter_lookup *lookup)
+static bool all_harmless(const ap_filter_t *f,
+                         const ap_filter_rec_t *const *recs, size_t n)
 {
     for (; is_requests(f); f = f->next) {
-        if (!is_harmless(f, names, lookup)) {
+        if (!is_harmless(f, recs, n)) {
             return false;
         }
     }
@@ -63,10 +79,8 @@ static bool all_harmless(const ap_filter_t *f, const char *const *names,
 
 bool ps_filters_are_harmless(const request_rec *r)
 {
-    return all_harmless(r->output_filters, harmless_outputs,
-                        ap_get_output_filter_handle)
-           && all_harmless(r->input_filters, harmless_inputs,
-                           ap_get_input_filter_handle);
+    return all_harmless(r->output_filters, outputs, COUNT(outputs))
+           && all_harmless(r->input_filters, inputs, COUNT(inputs));
 }
 
 bool ps_filters_include(const request_rec *r)
@@ -88,13 +102,13 @@ bool ps_filters_include(const request_rec *r)
 typedef void filter_remove(ap_filter_t *f);
 
 static void remove_some(const request_rec *r, ap_filter_t *f,
-                        const char *const *names, filter_lookup *lookup,
+                        const ap_filter_rec_t *const *recs, size_t n,
                         filter_remove *take_off)
 {
     while (is_requests(f)) {
         ap_filter_t *next = f->next;
 
-        if (f->r == r && !is_harmless(f, names, lookup)) {
+        if (f->r == r && !is_harmless(f, recs, n)) {
             take_off(f);
         }
         f = next;
@@ -103,10 +117,10 @@ static void remove_some(const request_rec *r, ap_filter_t *f,
 
 void ps_remove_filters(request_rec *r)
 {
-    remove_some(r, r->output_filters, harmless_outputs,
-                ap_get_output_filter_handle, ap_remove_output_filter);
-    remove_some(r, r->input_filters, harmless_inputs,
-                ap_get_input_filter_handle, ap_remove_input_filter);
+    remove_some(r, r->output_filters, outputs, COUNT(outputs),
+                ap_remove_output_filter);
+    remove_some(r, r->input_filters, inputs, COUNT(inputs),
+                ap_remove_input_filter);
 }
 
 /* Output filters of a subrequest end where its parent's begin. */

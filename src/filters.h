@@ -16,6 +16,9 @@
 
 #include <stdbool.h>
 
+/** Look up the known ones, when all are registered: post_config. */
+void ps_filters_learn(void);
+
 /** Whether all of the request's filters look at bytes and nothing else. */
 bool ps_filters_are_harmless(const request_rec *r);
 

@@ -204,9 +204,23 @@ static void hold_for_cleanups(request_rec *r, const struct ps_identity *who)
     hold->changes = changes;
 }
 
+/*
+ * The kernel has been asked in this thread, for this request, and nothing was
+ * changed since.
+ */
+static bool acts_so_already(request_rec *r, const struct ps_identity *who)
+{
+    const struct ps_hold *hold = ps_record_of(ps_outermost(r))->hold;
+
+    return !apr_atomic_read32(&doomed) && hold && hold->thread == this_thread()
+           && hold->changes == changes
+           && (hold->who && who ? ps_same_identity(hold->who, who)
+                                : hold->who == who);
+}
+
 bool ps_act_as(request_rec *r, const struct ps_identity *who)
 {
-    if (ps_in_tenant_thread()) {
+    if (ps_in_tenant_thread() || acts_so_already(r, who)) {
         return true;
     }
     if (!take(r, who)) {

@@ -4,7 +4,8 @@
  * A thread of httpd's takes the file-system identity of the tenant whose
  * request it serves, and gives it back before anything that is not this
  * tenant's. This part alone knows which one a thread has, and it asks the
- * kernel each time, as no variable can tell: a new thread inherits that of
+ * kernel, once for each request that a thread serves and after every change,
+ * as no variable can tell: a new thread inherits that of
  * the thread that starts it (mod_http2 starts workers from wherever it is),
  * and the kernel does not say when a change fails.
  *

@@ -30,6 +30,14 @@ struct ps_identity
     const gid_t *groups; /* ascending; NULL where there are none */
 };
 
+/** Whether the two are one; groups lists are compared as they were made. */
+static inline bool ps_same_identity(const struct ps_identity *a,
+                                    const struct ps_identity *b)
+{
+    return a->uid == b->uid && a->gid == b->gid && a->ngroups == b->ngroups
+           && a->groups == b->groups;
+}
+
 /**
  * Make the coming change from root to the server's user keep permitted
  * capabilities. Main thread of a fresh httpd child, before mod_unixd's

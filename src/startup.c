@@ -10,6 +10,7 @@
 #include "checks.h"
 #include "dav_locks.h"
 #include "docroot.h"
+#include "filters.h"
 #include "fs_identity.h"
 #include "module.h"
 #include "neighbours.h"
@@ -154,6 +155,7 @@ int ps_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         ps_suexec_take_over(pconf);
         ps_docroot_learn();
         ps_neighbours_learn();
+        ps_filters_learn();
     }
     return OK;
 }

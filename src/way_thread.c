@@ -98,13 +98,6 @@ static apr_status_t empty_as_tenant(void *data)
     return APR_SUCCESS;
 }
 
-static bool same_identity(const struct ps_identity *a,
-                          const struct ps_identity *b)
-{
-    return a->uid == b->uid && a->gid == b->gid && a->ngroups == b->ngroups
-           && a->groups == b->groups;
-}
-
 /*
  * The request's record of what is left, made where there is none. NULL where
  * another tenant has left something: an internal redirect goes on with the
@@ -125,7 +118,7 @@ static struct remains *remains_for(request_rec *r,
         apr_pool_userdata_setn(remains, REMAINS_KEY, NULL, r->pool);
         apr_pool_pre_cleanup_register(r->pool, remains, empty_as_tenant);
     }
-    if (remains->tenants && !same_identity(&remains->who, who)) {
+    if (remains->tenants && !ps_same_identity(&remains->who, who)) {
         return NULL;
     }
     remains->who = *who;

@@ -36,7 +36,7 @@ MODULE = pathlib.Path(os.environ.get("BENCH_MODULE") or harness.MODULE)
 RESULT = harness.TOP / "build" / "bench.json"
 
 # Many more than ab has connections: none starts or ends meanwhile.
-PROCESSES = "StartServers 32\nMinSpareServers 1\nMaxSpareServers 40\n"
+PROCESSES = "StartServers 32\nMinSpareServers 1\nMaxSpareServers 200\n"
 THREADS = ("StartServers 2\nThreadsPerChild 16\nMaxRequestWorkers 32\n"
            "MinSpareThreads 1\nMaxSpareThreads 32\n")
 ALL = "MaxKeepAliveRequests 0\nMaxConnectionsPerChild 0\n"
