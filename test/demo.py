@@ -224,7 +224,7 @@ def show_privileges(report, httpd, php):
         row(f"alice's thread ({kind.upper()})", tid, who, who.is_(ALICE))
         who = proc.threads(pid)[pid]
         row("httpd's thread beside it", pid, who,
-            who.is_server() and int(who.fields["CapPrm"], 16) == 0xc0)
+            who.is_httpds() and int(who.fields["CapPrm"], 16) == 0xc0)
         idle = [p for p in httpd.children() if p != pid]
         for pid in idle[:1]:
             who = proc.threads(pid)[pid]
