@@ -121,9 +121,10 @@ def configuration(folder):
         "bob-bare", BOB)
 
 
-def name_of(who):
-    """What the kernel said, for people: "30101:30101 (alice)"."""
-    uid, gid = (who.fields[f].split()[0] for f in ("Uid", "Gid"))
+def name_of(who, which=0):
+    """What the kernel said, for people: "30101:30101 (alice)". `which` of
+    the four ids: 3 is whom it reaches files as."""
+    uid, gid = (who.fields[f].split()[which] for f in ("Uid", "Gid"))
     known = {str(t.uid): t.name for t in (ALICE, BOB, server_ids())}
     return f"{uid}:{gid} ({known.get(uid, '?')})"
 
@@ -152,10 +153,11 @@ def show_identities(report, httpd, php):
             seen = answer.status == 200 and "Uid" in who.fields
             rows.append((
                 f"{host}.test", module, kind, path,
-                name_of(who) if seen else f"status {answer.status}",
+                name_of(who, 3 if kind == "file" else 0) if seen
+                else f"status {answer.status}",
                 seen and (who.is_(tenant) if tenant else who.is_server())))
     report.table("Who serves what, as the kernel reports it (uid:gid)",
-                 ("host", "the module", "", "asked for", "ran as"),
+                 ("host", "the module", "", "asked for", "ran, or read, as"),
                  (15, 10, 4, 11, 27), rows)
 
 
