@@ -1,6 +1,8 @@
 """Fixtures of the live tests, and the rule about skips."""
 import os
+import pwd
 import shutil
+import subprocess
 
 import pytest
 
@@ -68,3 +70,24 @@ def start(folder, request):
         assert not server.unexpected_lines(), server.unexpected_lines()
         assert not server.missing_lines(), (server.missing_lines(),
                                             server.log())
+
+
+@pytest.fixture(scope="session")
+def member():
+    """A real user with two more groups, removed afterwards."""
+    name = f"ps-test-{os.getpid()}"
+
+    def run(*commands, check):
+        for command in commands:
+            subprocess.run(command.split(), check=check, capture_output=True)
+
+    try:
+        run(f"groupadd {name}-a", f"groupadd {name}-b",
+            f"useradd -M -U -G {name}-a,{name}-b {name}", check=True)
+        user = pwd.getpwnam(name)
+        groups = os.getgrouplist(name, user.pw_gid)
+        assert len(groups) == 3
+        yield harness.Tenant(user.pw_uid, user.pw_gid, tuple(groups), name)
+    finally:
+        run(f"userdel {name}", f"groupdel {name}-a", f"groupdel {name}-b",
+            check=False)

@@ -22,7 +22,7 @@ HOSTS = {"alice": (ALICE, f"PSUserGroup {ALICE.ids}"),
 BIG = 30_000_000
 # Of files that their tenant, or the server, may not read.
 LOUD = ("AH00132", "unable to check htaccess", "PS0102", "PS0504",
-        "End of script", "AH01225")
+        "End of script", "AH01225", "AH02651")
 ERRORS = """ErrorDocument 400 /closed.txt
 Alias /open HOMES/plain/open
 <Location /open>

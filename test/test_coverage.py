@@ -3,8 +3,6 @@ a method changes; and who a covered request is."""
 import functools
 import grp
 import os
-import pwd
-import subprocess
 
 import pytest
 
@@ -305,27 +303,6 @@ def test_pinned_kernel_decides(site):
             ran_as(answer, ALICE, "txt")
         else:
             refused(answer)
-
-
-@pytest.fixture(scope="session")
-def member():
-    """A real user with two more groups, removed afterwards."""
-    name = f"ps-test-{os.getpid()}"
-
-    def run(*commands, check):
-        for command in commands:
-            subprocess.run(command.split(), check=check, capture_output=True)
-
-    try:
-        run(f"groupadd {name}-a", f"groupadd {name}-b",
-            f"useradd -M -U -G {name}-a,{name}-b {name}", check=True)
-        user = pwd.getpwnam(name)
-        groups = os.getgrouplist(name, user.pw_gid)
-        assert len(groups) == 3
-        yield Tenant(user.pw_uid, user.pw_gid, tuple(groups), name)
-    finally:
-        run(f"userdel {name}", f"groupdel {name}-a", f"groupdel {name}-b",
-            check=False)
 
 
 def test_supplementary_groups(start, folder, mpm, member):

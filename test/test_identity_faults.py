@@ -17,7 +17,6 @@ import refuse
 from harness import ALICE, START_SECONDS, Httpd, put, server_ids, vhost
 from identity import (HOSTS, LOUD, Line, expect_nothing_left, expect_own,
                       is_hosts, sites)
-from test_coverage import member  # noqa: F401, a fixture
 
 KINDS = {"fsuid": (refuse.setfsuid_to, "uid"),
          "fsgid": (refuse.setfsgid_to, "gid")}
@@ -98,7 +97,7 @@ def test_refused(folder, mpm, kind):
         expect_refused(httpd, child, "dave", ["/of/alice"])
 
 
-def test_refused_groups(folder, mpm, member):  # noqa: F811
+def test_refused_groups(folder, mpm, member):
     """The same where it is the tenant's list of groups that is refused."""
     www = folder / "home/bob/www"
     with refusing(folder, mpm, refuse.setgroups_of(len(member.groups)), ONE,
