@@ -139,7 +139,7 @@ def test_stuck_in_a_connection(folder, mpm, kind):
     with cannot_return(folder, mpm, kind) as httpd:
         for nexts in (["plain"], ["bob", "dave"],
                       ["alice", "carol", "plain"]):
-            before = httpd.children()
+            before = proc.wait_until(httpd.children)
             with httpd.expecting("PS0204"):
                 line = Line(httpd)
                 line.socket.sendall(b"".join(
@@ -163,7 +163,7 @@ def test_stuck_between_connections(folder, mpm, kind):
     """Tried: a thread that stays alice's, and then new connections. Each gets
     its own, or nothing at all; and the child ends."""
     with cannot_return(folder, mpm, kind) as httpd:
-        before = httpd.children()
+        before = proc.wait_until(httpd.children)
         unanswered = 0
         with httpd.expecting("PS0204"):
             assert httpd.get("/closed.txt").text == "closed of alice\n"
