@@ -262,6 +262,10 @@ int ps_run_acting_as(request_rec *r, const struct ps_identity *who,
     int status;
 
     if (!ps_fs_read(&ps_kernel, &before)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      PS_TAG_TAKE "%s: not served: the kernel does not tell "
+                                  "the thread's file-system identity",
+                      r->uri);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     status = take(r, who) ? run(r, data) : HTTP_INTERNAL_SERVER_ERROR;
