@@ -4,7 +4,7 @@
 #   make install    build, and install it where httpd looks for modules
 #   make demo       show, on a private httpd, what the module does
 #   make check      run every test
-#   make bench      measure what the module costs; QUICK=1: in a minute
+#   make bench      measure what the module costs; QUICK=1: in three minutes
 #   make lint       check format, static analysis, stray privilege calls
 #   make clean
 #
@@ -20,11 +20,13 @@ FLAGS := $(BUILD)/flags
 MODULE := mod_process_security.so
 
 # The parts that know no httpd header; t/ links them.
-CORE := caps decision kernel lookup path privilege settings stack step tenant_thread
+CORE := caps decision identity kernel lookup path privilege settings spawn stack step \
+	tenant_thread
 # The parts that httpd calls.
-GLUE := checks content dav_locks directives docroot dump filters fs_identity \
-	matter neighbours opened record refusal request startup suexec survey tenancy way \
-	way_in_place way_thread
+GLUE := cgi checks children content dav_locks directives docroot dump exec_tag filters \
+	fs_identity matter neighbours opened pipes reaper record refusal request \
+	script script_body script_log startup suexec survey tenancy way \
+	way_in_place way_spawn way_thread
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wformat=2
 ifeq ($(CI),true)

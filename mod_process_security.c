@@ -7,9 +7,11 @@
  */
 #include "src/directives.h"
 #include "src/dump.h"
+#include "src/exec_tag.h"
 #include "src/module.h"
 #include "src/neighbours.h"
 #include "src/opened.h"
+#include "src/reaper.h"
 #include "src/request.h"
 #include "src/startup.h"
 
@@ -31,11 +33,18 @@ static void register_hooks(apr_pool_t *p)
     /* Every start, and configtest: the whole configuration is checked. */
     ap_hook_check_config(ps_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(ps_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* mod_include's #exec. */
+    ap_hook_optional_fn_retrieve(ps_exec_tag_listen, NULL, NULL, BEFORE_ALL);
+    ap_hook_optional_fn_retrieve(ps_exec_tag_take_over, NULL, NULL, AFTER_ALL);
     /* A real start: root, capabilities, the system's settings. */
     ap_hook_post_config(ps_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* Each child, around mod_unixd's change to the server's user. */
     ap_hook_drop_privileges(ps_before_unixd, NULL, NULL, BEFORE_ALL);
     ap_hook_drop_privileges(ps_after_unixd, NULL, NULL, AFTER_ALL);
+    ap_hook_child_init(ps_child_init, NULL, NULL, BEFORE_ALL);
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
+    ap_hook_child_stopping(ps_reaper_child_stopping, NULL, NULL, BEFORE_ALL);
+#endif
     /* Each connection begins, and ends, as the server's. */
     ap_hook_pre_close_connection(ps_end_connection, NULL, NULL, BEFORE_ALL);
     ap_hook_pre_connection(ps_begin_connection, NULL, NULL, BEFORE_ALL);

@@ -38,13 +38,31 @@ bool ps_may_switch(void)
 }
 
 /* One plain call: each request asks, and libcap takes six. */
-bool ps_caps_are_idle(const struct ps_kernel *k)
+static bool
+get_caps(const struct ps_kernel *k,
+         struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3])
 {
     struct __user_cap_header_struct hdr = {
         .version = _LINUX_CAPABILITY_VERSION_3,
     };
+
+    return k->capget(&hdr, data) == 0;
+}
+
+bool ps_caps_are_none(const struct ps_kernel *k)
+{
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
-    return k->capget(&hdr, data) == 0 && data[0].effective == 0
+    return get_caps(k, data)
+           && (data[0].effective | data[0].permitted | data[0].inheritable) == 0
+           && (data[1].effective | data[1].permitted | data[1].inheritable)
+                  == 0;
+}
+
+bool ps_caps_are_idle(const struct ps_kernel *k)
+{
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    return get_caps(k, data) && data[0].effective == 0
            && data[1].effective == 0;
 }

@@ -24,6 +24,9 @@ bool ps_may_switch(void);
  */
 bool ps_caps_are(const struct ps_kernel *k, bool may_switch);
 
+/** Whether the thread holds none at all, without libcap, which allocates. */
+bool ps_caps_are_none(const struct ps_kernel *k);
+
 /** Whether the thread has none effective. */
 bool ps_caps_are_idle(const struct ps_kernel *k);
 

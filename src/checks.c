@@ -104,12 +104,12 @@ static const char *host_error(apr_pool_t *p,
 }
 
 /*
- * mod_include's #exec reaches mod_cgid from any covered page, too, whichever
- * handler is covered.
+ * Where this module does not run scripts itself. mod_include's #exec reaches
+ * mod_cgid from any covered page, too, whichever handler is covered.
  */
 static bool reaches_cgid(const struct ps_survey *host)
 {
-    return is_loaded("mod_cgid.c")
+    return is_loaded("mod_cgid.c") && host->cgi_in_thread
            && (host->reaches_cgi
                || (host->covers && is_loaded("mod_include.c")));
 }
@@ -180,10 +180,11 @@ bool ps_check_errors(apr_pool_t *p, server_rec *first)
         if (reaches_cgid(&survey)) {
             found(&cgid, s,
                   PS_TAG_CONF_CGID
-                  "mod_cgid is loaded, which runs scripts as "
-                  "the server's user from a process of its own, and covered "
-                  "requests would reach it; load mod_cgi instead (Debian: "
-                  "a2dismod cgid, then a2enmod cgi; it works on every MPM)");
+                  "PSCgiSpawn Off, and mod_cgid is loaded, which runs scripts "
+                  "as the server's user from a process of its own: covered "
+                  "requests would reach it; PSCgiSpawn On, or load mod_cgi "
+                  "instead (Debian: a2dismod cgid, then a2enmod cgi; it works "
+                  "on every MPM)");
         }
     }
     say(p, APLOG_ERR, &tenant);
@@ -323,11 +324,29 @@ static void warn_tls(server_rec *s)
     }
 }
 
+/* What mod_cgi's and mod_cgid's own directives say of covered scripts. */
+static void warn_mod_cgi(server_rec *s)
+{
+    static const char *const names[] = {"CGIScriptTimeout", "ScriptLog"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (find_directive(ap_conftree, names[i])) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                         PS_TAG_WARN_MOD_CGI
+                         "%s is mod_cgi's, and says nothing of scripts that "
+                         "this module runs: PSCgiTimeout, and the error log, "
+                         "do; or PSCgiSpawn Off",
+                         names[i]);
+        }
+    }
+}
+
 static void warn_server(server_rec *s)
 {
     int threaded = AP_MPMQ_NOT_SUPPORTED;
 
     warn_cache(s);
+    warn_mod_cgi(s);
     warn_tls(s);
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     if (is_loaded("mod_fcgid.c")) {

@@ -257,6 +257,22 @@ static const char *set_default(cmd_parms *cmd, void *dir, const char *user,
     return NULL;
 }
 
+static const char *set_cgi_timeout(cmd_parms *cmd, void *dir, const char *text)
+{
+    apr_interval_time_t time = 0;
+    const char *wrong = check_place(cmd);
+
+    if (!wrong
+        && (ap_timeout_parameter_parse(text, &time, "s") != APR_SUCCESS
+            || time <= 0)) {
+        wrong = says(cmd, text, "is not a time such as 60 or 5min");
+    }
+    if (!wrong) {
+        ((struct ps_dir_settings *)dir)->cgi_timeout = time;
+    }
+    return wrong;
+}
+
 #define DIR_FIELD(name) ((void *)APR_OFFSETOF(struct ps_dir_settings, name))
 #define HOST_FIELD(name) ((void *)APR_OFFSETOF(struct ps_host_settings, name))
 
@@ -300,6 +316,11 @@ const command_rec ps_directives[] = {
     AP_INIT_FLAG("PSKeepOpenFile", set_dir_switch, DIR_FIELD(keep_open_file),
                  IN_HOSTS_AND_DIRS,
                  "On: keep the request's file open while its handler runs"),
+    AP_INIT_FLAG("PSCgiSpawn", set_dir_switch, DIR_FIELD(cgi_spawn),
+                 IN_HOSTS_AND_DIRS,
+                 "Off: leave CGI scripts to mod_cgi, in a tenant's thread"),
+    AP_INIT_TAKE1("PSCgiTimeout", set_cgi_timeout, NULL, IN_HOSTS_AND_DIRS,
+                  "how long a CGI script may be silent; else Timeout"),
     {NULL}
 };
 /* clang-format on */

@@ -103,12 +103,12 @@ static void dump_host(apr_pool_t *p, apr_file_t *out, server_rec *s)
     if (survey.sections > 0) {
         apr_file_printf(out, "+%u-sections", survey.sections);
     }
-    apr_file_printf(
-        out, " as=%s files=%s cgi=%s code=%s\n",
-        survey.covers ? tenant_text(p, &host) : "server",
-        way_text("in-place", all, listed),
-        way_text("thread", all || dir.cgi == PS_ON, listed || dir.handlers),
-        way_text("thread", all, listed || dir.handlers));
+    apr_file_printf(out, " as=%s files=%s cgi=%s code=%s\n",
+                    survey.covers ? tenant_text(p, &host) : "server",
+                    way_text("in-place", all, listed),
+                    way_text(dir.cgi_spawn == PS_ON ? "spawn" : "thread",
+                             all || dir.cgi == PS_ON, listed || dir.handlers),
+                    way_text("thread", all, listed || dir.handlers));
 }
 
 void ps_dump_config(apr_pool_t *pconf, server_rec *s)

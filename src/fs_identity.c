@@ -3,6 +3,7 @@
  */
 #include "fs_identity.h"
 
+#include "privilege.h"
 #include "record.h"
 #include "tag.h"
 #include "tenant_thread.h"

@@ -15,7 +15,7 @@
 #ifndef PS_FS_IDENTITY_H
 #define PS_FS_IDENTITY_H
 
-#include "privilege.h"
+#include "identity.h"
 
 #include <httpd.h>
 

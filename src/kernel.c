@@ -4,6 +4,7 @@
 #include "kernel.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -76,4 +77,5 @@ const struct ps_kernel ps_kernel = {
     .setfsgid = raw_setfsgid,
     .capget = raw_capget,
     .cap_get_proc = cap_get_proc,
+    .kill = kill,
 };

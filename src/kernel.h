@@ -35,9 +35,21 @@ struct ps_kernel
     int (*setfsgid)(gid_t fsgid);
     int (*capget)(cap_user_header_t hdr, cap_user_data_t data);
     cap_t (*cap_get_proc)(void);
+    int (*kill)(pid_t pid, int sig);
 };
 
 /** The running kernel. */
 extern const struct ps_kernel ps_kernel;
+
+/** The file-system ids: -1 is no id, so that the calls change nothing. */
+static inline uid_t ps_kernel_fsuid(const struct ps_kernel *k)
+{
+    return (uid_t)k->setfsuid((uid_t)-1);
+}
+
+static inline gid_t ps_kernel_fsgid(const struct ps_kernel *k)
+{
+    return (gid_t)k->setfsgid((gid_t)-1);
+}
 
 #endif /* PS_KERNEL_H */

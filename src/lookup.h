@@ -8,7 +8,7 @@
 #ifndef PS_LOOKUP_H
 #define PS_LOOKUP_H
 
-#include "privilege.h"
+#include "identity.h"
 
 #include <apr_pools.h>
 

@@ -22,8 +22,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -128,66 +126,23 @@ struct ps_outcome ps_narrow(const struct ps_kernel *k)
     return succeeded;
 }
 
-static bool fs_ids_are(const struct ps_kernel *k, const struct ps_identity *who)
-{
-    /* -1 is no id: the call changes nothing and returns what is. */
-    return (uid_t)k->setfsuid((uid_t)-1) == who->uid
-           && (gid_t)k->setfsgid((gid_t)-1) == who->gid;
-}
-
-static bool ids_are(const struct ps_kernel *k, const struct ps_identity *who)
-{
-    uid_t ruid, euid, suid;
-    gid_t rgid, egid, sgid;
-
-    return k->getresuid(&ruid, &euid, &suid) == 0 && ruid == who->uid
-           && euid == who->uid && suid == who->uid
-           && k->getresgid(&rgid, &egid, &sgid) == 0 && rgid == who->gid
-           && egid == who->gid && sgid == who->gid && fs_ids_are(k, who);
-}
-
-static int ascending(const void *a, const void *b)
-{
-    gid_t x = *(const gid_t *)a;
-    gid_t y = *(const gid_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-/*
- * The same list. Sorted here: the kernel sorts its own by the ids outside of
- * the user namespace, which need not be the order inside.
- */
-static bool groups_are(const struct ps_kernel *k, const struct ps_identity *who)
-{
-    gid_t have[PS_GROUPS_MAX];
-    int n = k->getgroups(PS_GROUPS_MAX, have);
-
-    if (n < 0 || (size_t)n != who->ngroups) {
-        return false;
-    }
-    if (n == 0 || memcmp(have, who->groups, (size_t)n * sizeof(*have)) == 0) {
-        return true;
-    }
-    qsort(have, (size_t)n, sizeof(*have), ascending);
-    return memcmp(have, who->groups, (size_t)n * sizeof(*have)) == 0;
-}
-
 /*
  * A change of uid, the file-system uid included, sets the process's dumpable
- * flag to what fs.suid_dumpable says; 1 would open its memory to the tenant
- * (2 lets root alone in). Closed again for all threads of the process.
+ * flag to what fs.suid_dumpable says; 1 would open its memory to the tenant.
+ * With 2, which lets root alone in, a core dump of a process that shares the
+ * memory would end the others (before Linux 5.16). Closed again for all
+ * threads of the process.
  */
 static struct ps_outcome stay_closed(const struct ps_kernel *k)
 {
     int dumpable = k->prctl(PR_GET_DUMPABLE, 0);
     int err = dumpable < 0 ? errno : 0;
 
-    if (dumpable == 0 || dumpable == 2) {
+    if (dumpable == 0) {
         return succeeded;
     }
     k->prctl(PR_SET_DUMPABLE, 0);
-    return failed(PS_STEP_DUMPABLE, err);
+    return dumpable == 2 ? succeeded : failed(PS_STEP_DUMPABLE, err);
 }
 
 static struct ps_outcome become(const struct ps_kernel *k,
@@ -215,10 +170,6 @@ static struct ps_outcome become(const struct ps_kernel *k,
     if (set_caps(k, 0, 0) != 0) {
         return failed(PS_STEP_CLEAR, errno);
     }
-    /* chdir() and umask() would stay for the next tenant's request. */
-    if (k->unshare(CLONE_FS) != 0) {
-        return failed(PS_STEP_UNSHARE, errno);
-    }
     return succeeded;
 }
 
@@ -238,6 +189,22 @@ static bool way_back_is_closed(const struct ps_kernel *k, uid_t before,
     return k->setresuid(back, back, back) == -1 && errno == EPERM;
 }
 
+/* Whether all is so that become() should have done, as the kernel says. */
+static struct ps_outcome verify(const struct ps_kernel *k, uid_t before,
+                                const struct ps_identity *who)
+{
+    if (!way_back_is_closed(k, before, who)) {
+        return failed(PS_STEP_RETURN, 0);
+    }
+    if (!ps_ids_are(k, who)) {
+        return failed(PS_STEP_READ_IDS, 0);
+    }
+    if (!ps_groups_are(k, who)) {
+        return failed(PS_STEP_READ_GROUPS, 0);
+    }
+    return succeeded;
+}
+
 struct ps_outcome ps_drop(const struct ps_kernel *k,
                           const struct ps_identity *who)
 {
@@ -247,19 +214,75 @@ struct ps_outcome ps_drop(const struct ps_kernel *k,
     if (outcome.step != PS_STEP_NONE) {
         return outcome;
     }
-    if (!way_back_is_closed(k, before, who)) {
-        return failed(PS_STEP_RETURN, 0);
+    /* chdir() and umask() would stay for the next tenant's request. */
+    if (k->unshare(CLONE_FS) != 0) {
+        return failed(PS_STEP_UNSHARE, errno);
     }
-    if (!ids_are(k, who)) {
-        return failed(PS_STEP_READ_IDS, 0);
-    }
-    if (!groups_are(k, who)) {
-        return failed(PS_STEP_READ_GROUPS, 0);
-    }
-    if (!ps_caps_are(k, false)) {
+    outcome = verify(k, before, who);
+    if (outcome.step == PS_STEP_NONE && !ps_caps_are(k, false)) {
         return failed(PS_STEP_READ_CAPS, 0);
     }
-    return succeeded;
+    return outcome;
+}
+
+struct ps_outcome ps_drop_for_exec(const struct ps_kernel *k,
+                                   const struct ps_identity *who, bool already)
+{
+    uid_t before = geteuid();
+    struct ps_outcome outcome = already ? succeeded : become(k, who);
+
+    if (outcome.step == PS_STEP_NONE) {
+        outcome = verify(k, already ? 0 : before, who);
+    }
+    if (outcome.step == PS_STEP_NONE && !ps_caps_are_none(k)) {
+        return failed(PS_STEP_READ_CAPS, 0);
+    }
+    return outcome;
+}
+
+/* ---- a signal to a tenant's process ---- */
+
+/* Back from an effective uid that is a tenant's; the reverse of the order. */
+static struct ps_outcome return_from(const struct ps_kernel *k, uid_t own)
+{
+    uid_t ruid, euid, suid;
+    struct ps_outcome closed;
+
+    k->setresuid((uid_t)-1, own, (uid_t)-1);
+    if (set_caps(k, switching, 0) != 0) {
+        return failed(PS_STEP_LOWER, errno);
+    }
+    closed = stay_closed(k);
+    if (closed.step != PS_STEP_NONE) {
+        closed = stay_closed(k); /* closed again: the server goes on */
+    }
+    if (closed.step != PS_STEP_NONE) {
+        return closed;
+    }
+    if (k->getresuid(&ruid, &euid, &suid) != 0 || ruid != own || euid != own
+        || suid != own || ps_kernel_fsuid(k) != own) {
+        return failed(PS_STEP_READ_IDS, 0);
+    }
+    return ps_caps_are_idle(k) ? succeeded : failed(PS_STEP_READ_CAPS, 0);
+}
+
+struct ps_outcome ps_signal_as(const struct ps_kernel *k, uid_t uid, pid_t pid,
+                               int sig, int *err)
+{
+    uid_t own, euid, suid;
+
+    *err = EPERM;
+    if (k->getresuid(&own, &euid, &suid) != 0) {
+        return failed(PS_STEP_READ_IDS, errno);
+    }
+    if (set_caps(k, switching, switching) != 0) {
+        *err = errno;
+        return return_from(k, own);
+    }
+    if (k->setresuid((uid_t)-1, uid, (uid_t)-1) == 0) {
+        *err = k->kill(pid, sig) == 0 ? 0 : errno;
+    }
+    return return_from(k, own);
 }
 
 /* ---- the file-system identity ---- */
@@ -280,7 +303,8 @@ bool ps_fs_is(const struct ps_kernel *k, const struct ps_identity *who)
 {
     struct ps_identity want = without_own_group(who);
 
-    return fs_ids_are(k, &want) && groups_are(k, &want) && ps_caps_are_idle(k);
+    return ps_fs_ids_are(k, &want) && ps_groups_are(k, &want)
+           && ps_caps_are_idle(k);
 }
 
 /* setfsgid and setfsuid report no failure; whoever calls reads back. */
@@ -310,10 +334,10 @@ static struct ps_outcome change_fs(const struct ps_kernel *k,
                                    const struct ps_identity *who, bool own)
 {
     struct ps_identity want = without_own_group(who);
-    bool regroup = !groups_are(k, &want);
+    bool regroup = !ps_groups_are(k, &want);
     struct ps_outcome outcome, closed;
 
-    if (!regroup && fs_ids_are(k, &want) && ps_caps_are_idle(k)) {
+    if (!regroup && ps_fs_ids_are(k, &want) && ps_caps_are_idle(k)) {
         return succeeded;
     }
     outcome =
@@ -328,10 +352,10 @@ static struct ps_outcome change_fs(const struct ps_kernel *k,
     if (outcome.step != PS_STEP_NONE) {
         return outcome;
     }
-    if (!fs_ids_are(k, &want)) {
+    if (!ps_fs_ids_are(k, &want)) {
         return failed(PS_STEP_READ_IDS, 0);
     }
-    if (regroup && !groups_are(k, &want)) {
+    if (regroup && !ps_groups_are(k, &want)) {
         return failed(PS_STEP_READ_GROUPS, 0);
     }
     return ps_caps_are_idle(k) ? succeeded : failed(PS_STEP_READ_CAPS, 0);
@@ -347,21 +371,4 @@ struct ps_outcome ps_fs_give_back(const struct ps_kernel *k,
                                   const struct ps_identity *server)
 {
     return change_fs(k, server, true);
-}
-
-bool ps_fs_read(const struct ps_kernel *k, struct ps_fs_identity *out)
-{
-    int n = k->getgroups(PS_GROUPS_MAX, out->list);
-
-    if (n < 0) {
-        return false;
-    }
-    qsort(out->list, (size_t)n, sizeof(*out->list), ascending);
-    out->who = (struct ps_identity){
-        .uid = (uid_t)k->setfsuid((uid_t)-1),
-        .gid = (gid_t)k->setfsgid((gid_t)-1),
-        .ngroups = (size_t)n,
-        .groups = n > 0 ? out->list : NULL,
-    };
-    return true;
 }

@@ -11,32 +11,8 @@
 #ifndef PS_PRIVILEGE_H
 #define PS_PRIVILEGE_H
 
-#include "kernel.h"
+#include "identity.h"
 #include "step.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
-
-/** Most supplementary groups that a tenant may have. */
-#define PS_GROUPS_MAX 1024
-
-/** A tenant as the kernel knows it. */
-struct ps_identity
-{
-    uid_t uid;
-    gid_t gid;
-    size_t ngroups;      /* supplementary groups; none in owner mode */
-    const gid_t *groups; /* ascending; NULL where there are none */
-};
-
-/** Whether the two are one; groups lists are compared as they were made. */
-static inline bool ps_same_identity(const struct ps_identity *a,
-                                    const struct ps_identity *b)
-{
-    return a->uid == b->uid && a->gid == b->gid && a->ngroups == b->ngroups
-           && a->groups == b->groups;
-}
 
 /**
  * Make the coming change from root to the server's user keep permitted
@@ -69,6 +45,28 @@ struct ps_outcome ps_drop(const struct ps_kernel *k,
                           const struct ps_identity *who);
 
 /**
+ * The same for a process that is about to execute a program: a vfork child,
+ * which has a working directory and umask of its own, and may neither allocate
+ * nor take a lock. `already`: it was started by a thread that is `who`, so that
+ * it is only to be looked at.
+ */
+struct ps_outcome ps_drop_for_exec(const struct ps_kernel *k,
+                                   const struct ps_identity *who, bool already);
+
+/**
+ * Send a signal as kill(2) does, to processes of the user `uid`: the calling
+ * thread has that effective uid meanwhile. Its real and saved uids stay, and
+ * it is those that another's right to signal it depends on: the user cannot
+ * reach this thread.
+ *
+ * A thread of a child after ps_narrow() that has the server's identity and is
+ * nobody's. `*err` is 0, or why no process got the signal (errno). On failure
+ * of the way back the thread may be anything in between: the process must end.
+ */
+struct ps_outcome ps_signal_as(const struct ps_kernel *k, uid_t uid, pid_t pid,
+                               int sig, int *err);
+
+/**
  * Whether the calling thread reaches files as `who`, supplementary groups
  * included, with no capability effective. Asks the kernel, as a new thread
  * inherits the identity of whatever thread started it; changes nothing.
@@ -97,15 +95,5 @@ struct ps_outcome ps_fs_take(const struct ps_kernel *k,
  */
 struct ps_outcome ps_fs_give_back(const struct ps_kernel *k,
                                   const struct ps_identity *server);
-
-/** An identity that was read from the kernel, with the room for its groups. */
-struct ps_fs_identity
-{
-    struct ps_identity who; /* groups points into list */
-    gid_t list[PS_GROUPS_MAX];
-};
-
-/** As whom the calling thread reaches files now. False: the kernel says not. */
-bool ps_fs_read(const struct ps_kernel *k, struct ps_fs_identity *out);
 
 #endif /* PS_PRIVILEGE_H */

@@ -7,7 +7,7 @@
 #ifndef PS_RECORD_H
 #define PS_RECORD_H
 
-#include "privilege.h"
+#include "identity.h"
 
 #include <httpd.h>
 

@@ -3,6 +3,7 @@
  */
 #include "request.h"
 
+#include "cgi.h"
 #include "content.h"
 #include "filters.h"
 #include "fs_identity.h"
@@ -143,13 +144,14 @@ static int refuse(const struct ps_matter *m, const struct ps_verdict *v)
  */
 static bool reaches_cgid(request_rec *r)
 {
-    if (!r->handler || !ps_is_cgi(r->handler)
+    if (!r->handler || !ps_is_cgi(r->handler) || ps_cgi_is_ours(r)
         || !ap_find_linked_module("mod_cgid.c")) {
         return false;
     }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                   PS_TAG_CGID "%s: not run: mod_cgid would run it as the "
-                              "server's user; load mod_cgi instead",
+                              "server's user; PSCgiSpawn On, or load mod_cgi "
+                              "instead",
                   r->filename);
     return true;
 }
@@ -169,8 +171,14 @@ static int run(struct ps_matter *m, const struct ps_verdict *v)
     if (plan.verify) {
         plan.file = m->path.end;
     }
-    return m->facts.reads_only ? ps_way_in_place(m->r, &plan)
-                               : ps_way_thread(m->r, &plan);
+    if (m->facts.reads_only) {
+        return ps_way_in_place(m->r, &plan);
+    }
+    /* A filter that runs code of its own must do so as the tenant. */
+    if (ps_cgi_is_ours(m->r) && ps_filters_are_harmless(m->r)) {
+        return ps_way_spawn(m->r, &plan);
+    }
+    return ps_way_thread(m->r, &plan);
 }
 
 static int decide_and_run(struct ps_matter *m)
@@ -207,7 +215,9 @@ int ps_handle_request(request_rec *r)
 
     /* From inside of a tenant's thread, too: a subrequest of mod_include's. */
     if (ps_in_tenant_thread()) {
-        return reaches_cgid(r) ? HTTP_INTERNAL_SERVER_ERROR : DECLINED;
+        return ps_cgi_is_ours(r) ? ps_cgi_run(r, ps_thread_tenant(), NULL)
+               : reaches_cgid(r) ? HTTP_INTERNAL_SERVER_ERROR
+                                 : DECLINED;
     }
     if (!ps_is_active() || ps_record_of(r)->stage != PS_STAGE_NEW) {
         return DECLINED;

@@ -13,6 +13,7 @@ const struct ps_dir_settings ps_dir_defaults = {
     .check_suexec = PS_OFF,
     .trusted_path = PS_ON,
     .keep_open_file = PS_OFF,
+    .cgi_spawn = PS_ON,
 };
 
 const struct ps_host_settings ps_host_defaults = {
@@ -34,6 +35,7 @@ struct ps_dir_settings *ps_dir_create(apr_pool_t *p)
     dir->check_suexec = PS_UNSET;
     dir->trusted_path = PS_UNSET;
     dir->keep_open_file = PS_UNSET;
+    dir->cgi_spawn = PS_UNSET;
     return dir;
 }
 
@@ -67,6 +69,9 @@ static void merge_dir(struct ps_dir_settings *out,
     out->check_suexec = prefer(over->check_suexec, base->check_suexec);
     out->trusted_path = prefer(over->trusted_path, base->trusted_path);
     out->keep_open_file = prefer(over->keep_open_file, base->keep_open_file);
+    out->cgi_spawn = prefer(over->cgi_spawn, base->cgi_spawn);
+    out->cgi_timeout =
+        over->cgi_timeout ? over->cgi_timeout : base->cgi_timeout;
     out->extensions = over->extensions ? over->extensions : base->extensions;
     out->handlers = over->handlers ? over->handlers : base->handlers;
     out->ignored = over->ignored ? over->ignored : base->ignored;

@@ -10,9 +10,10 @@
 #ifndef PS_SETTINGS_H
 #define PS_SETTINGS_H
 
-#include "privilege.h"
+#include "identity.h"
 
 #include <apr_tables.h>
+#include <apr_time.h>
 
 /** A directive that is On or Off. */
 enum ps_switch
@@ -25,17 +26,20 @@ enum ps_switch
 /** Directives that also stand in <Directory>, <Location> and <Files>. */
 struct ps_dir_settings
 {
-    enum ps_switch all;             /* PSExAll */
-    enum ps_switch pinned;          /* PSUserGroup stands in this place, which
-                                       covers all, unless PSExAll stands in it
-                                       too; On or unset */
-    enum ps_switch cgi;             /* PSExCGI */
-    enum ps_switch check_suexec;    /* PSCheckSuexecids */
-    enum ps_switch trusted_path;    /* PSTrustedPath */
-    enum ps_switch keep_open_file;  /* PSKeepOpenFile */
-    apr_array_header_t *extensions; /* PSExtensions; char *, NULL: unset */
-    apr_array_header_t *handlers;   /* PSHandlers; the same */
-    apr_array_header_t *ignored;    /* PSIgnoreExtensions; the same */
+    enum ps_switch all;              /* PSExAll */
+    enum ps_switch pinned;           /* PSUserGroup stands in this place, which
+                                        covers all, unless PSExAll stands in it
+                                        too; On or unset */
+    enum ps_switch cgi;              /* PSExCGI */
+    enum ps_switch check_suexec;     /* PSCheckSuexecids */
+    enum ps_switch trusted_path;     /* PSTrustedPath */
+    enum ps_switch keep_open_file;   /* PSKeepOpenFile */
+    enum ps_switch cgi_spawn;        /* PSCgiSpawn */
+    apr_interval_time_t cgi_timeout; /* PSCgiTimeout; 0: unset,
+                                        and the host's Timeout holds */
+    apr_array_header_t *extensions;  /* PSExtensions; char *, NULL: unset */
+    apr_array_header_t *handlers;    /* PSHandlers; the same */
+    apr_array_header_t *ignored;     /* PSIgnoreExtensions; the same */
 };
 
 /** Where a host's tenants come from. */

@@ -15,6 +15,7 @@
 #include "module.h"
 #include "neighbours.h"
 #include "privilege.h"
+#include "reaper.h"
 #include "stack.h"
 #include "suexec.h"
 #include "survey.h"
@@ -199,4 +200,16 @@ int ps_after_unixd(apr_pool_t *pchild, server_rec *s)
         outcome = (struct ps_outcome){PS_STEP_READ_GROUPS, errno};
     }
     return child_result(s, outcome);
+}
+
+void ps_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    int err = active ? ps_reaper_start(pchild) : 0;
+
+    if (err != 0) {
+        ap_log_error(APLOG_MARK, APLOG_ALERT, err, s,
+                     PS_TAG_CHILD "a child cannot start: no thread that waits "
+                                  "for scripts");
+        exit(APEXIT_CHILDSICK);
+    }
 }

@@ -35,4 +35,7 @@ int ps_after_unixd(apr_pool_t *pchild, server_rec *s);
  */
 bool ps_is_active(void);
 
+/** child_init: the thread that waits for scripts (reaper.h). */
+void ps_child_init(apr_pool_t *pchild, server_rec *s);
+
 #endif /* PS_STARTUP_H */

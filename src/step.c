@@ -1,5 +1,6 @@
 /*
- * step - where a change of privilege failed, and why
+ * step - where a change of privilege, or the start of a program, failed, and
+ * why
  */
 #include "step.h"
 
@@ -24,6 +25,17 @@ const char *ps_step_name(enum ps_step step)
         [PS_STEP_READ_GROUPS] = "reading back groups",
         [PS_STEP_READ_CAPS] = "reading back capabilities",
         [PS_STEP_RETURN] = "finding the way back closed",
+        [PS_STEP_CLONE] = "starting a process",
+        [PS_STEP_STDIO] = "setting standard input, output and error",
+        [PS_STEP_CLOSE] = "closing other descriptors",
+        [PS_STEP_GROUP] = "making a process group",
+        [PS_STEP_SIGNALS] = "resetting signals",
+        [PS_STEP_LIMITS] = "setting limits",
+        [PS_STEP_CHDIR] = "changing to its folder",
+        [PS_STEP_FILE] = "looking at the file",
+        [PS_STEP_CHANGED] = "finding the file that was decided on",
+        [PS_STEP_EXEC] = "executing it",
+        [PS_STEP_KILLED] = "staying alive until then",
     };
 
     if ((size_t)step >= sizeof(names) / sizeof(names[0])) {

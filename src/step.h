@@ -1,10 +1,11 @@
 /*
- * step - where a change of privilege failed, and why
+ * step - where a change of privilege, or the start of a program, failed, and
+ * why
  */
 #ifndef PS_STEP_H
 #define PS_STEP_H
 
-/** Where a change of privilege failed; PS_STEP_NONE is success. */
+/** Where it failed; PS_STEP_NONE is success. */
 enum ps_step
 {
     PS_STEP_NONE,
@@ -22,7 +23,18 @@ enum ps_step
     PS_STEP_READ_IDS,    /* read back: ids are not those asked for */
     PS_STEP_READ_GROUPS, /* read back: groups are not those asked for */
     PS_STEP_READ_CAPS,   /* read back: capabilities are not as asked for */
-    PS_STEP_RETURN       /* the way back was open */
+    PS_STEP_RETURN,      /* the way back was open */
+    PS_STEP_CLONE,       /* start a process */
+    PS_STEP_STDIO,       /* its standard input, output and error */
+    PS_STEP_CLOSE,       /* close all other descriptors */
+    PS_STEP_GROUP,       /* a process group of its own */
+    PS_STEP_SIGNALS,     /* default handlers, and no signal blocked */
+    PS_STEP_LIMITS,      /* its limits */
+    PS_STEP_CHDIR,       /* its working directory */
+    PS_STEP_FILE,        /* look at the program's file */
+    PS_STEP_CHANGED,     /* the file is not the one decided on */
+    PS_STEP_EXEC,        /* execute it */
+    PS_STEP_KILLED       /* it was killed before it got there */
 };
 
 /** What happened. err is an errno, or 0 where a call lied. */

@@ -31,6 +31,7 @@ static void survey_settings(struct ps_survey *out,
     out->covers |= ps_dir_covers(&dir);
     out->reaches_cgi |= dir.all == PS_ON || dir.cgi == PS_ON || dir.extensions
                         || has_cgi_handler(dir.handlers);
+    out->cgi_in_thread |= dir.cgi_spawn == PS_OFF;
     out->checks_suexec |= dir.check_suexec == PS_ON;
 }
 

@@ -16,6 +16,7 @@ struct ps_survey
 {
     bool covers;            /* any request at all can be covered */
     bool reaches_cgi;       /* a covered request can have mod_cgi's handler */
+    bool cgi_in_thread;     /* PSCgiSpawn Off somewhere */
     bool checks_suexec;     /* PSCheckSuexecids somewhere */
     bool htaccess;          /* AllowOverride lets a .htaccess say something */
     bool htaccess_auth;     /* ... what AuthConfig allows, included */

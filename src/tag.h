@@ -27,6 +27,8 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_TWO_TENANTS "PS0108: " /* redirected to another's file */
 #define PS_TAG_HTACCESS "PS0109: " /* anybody's .htaccess took effect */
 #define PS_TAG_NO_FILE "PS0110: " /* a FIFO, socket or device */
+#define PS_TAG_NO_EXEC "PS0111: " /* the tenant may not execute it */
+#define PS_TAG_NO_CGI "PS0112: " /* not to be run as a CGI script */
 
 /* A request failed: 500 */
 #define PS_TAG_DROP "PS0201: " /* the drop failed */
@@ -36,6 +38,9 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_LEFT_OVER "PS0205: " /* what is left cannot be cleared */
 #define PS_TAG_SUSPENDED "PS0206: " /* the handler wants to go on later */
 #define PS_TAG_TAKE "PS0207: " /* no file-system identity of the tenant's */
+#define PS_TAG_SPAWN "PS0208: " /* a script could not be started */
+#define PS_TAG_SLOW "PS0209: " /* PSCgiTimeout without output */
+#define PS_TAG_BODY "PS0210: " /* the request's body could not be read */
 
 /* A child could not start */
 #define PS_TAG_CHILD "PS0301: "
@@ -64,6 +69,14 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_WARN_NO_SUEXEC "PS0512: "
 #define PS_TAG_WARN_CACHE_LOCK "PS0513: "
 #define PS_TAG_WARN_TLS_SESSIONS "PS0514: "
+#define PS_TAG_WARN_MOD_CGI "PS0515: "
+
+/* Of scripts */
+#define PS_TAG_STDERR "PS0601: " /* a line of standard error */
+#define PS_TAG_STDERR_FULL "PS0602: " /* more than is logged */
+#define PS_TAG_ENDED "PS0603: " /* TERM, or KILL, and why */
+#define PS_TAG_STUCK "PS0604: " /* stopped before it ran */
+#define PS_TAG_NO_EXEC_TAG "PS0605: " /* a #exec that was not run */
 
 /* clang-format on */
 

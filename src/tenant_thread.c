@@ -7,14 +7,15 @@
 
 #include "tenant_thread.h"
 
+#include "privilege.h"
 #include "stack.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 
-/* True in a tenant's thread only: set there, after the drop. */
-static _Thread_local bool in_tenant_thread;
+/* Set in a tenant's thread only, after the drop; as long as that lives. */
+static _Thread_local const struct ps_identity *tenant;
 
 struct order
 {
@@ -34,7 +35,7 @@ static void *run(void *arg)
     if (order->drop.step == PS_STEP_NONE) {
         sigset_t all;
 
-        in_tenant_thread = true;
+        tenant = order->who;
         pthread_sigmask(SIG_SETMASK, &order->mask, NULL);
         order->errand(order->data);
         sigfillset(&all);
@@ -84,7 +85,7 @@ struct ps_errand_result ps_run_as(const struct ps_identity *who,
     pthread_t thread;
     sigset_t asynchronous;
 
-    if (in_tenant_thread) {
+    if (tenant) {
         return result;
     }
     /*
@@ -107,5 +108,10 @@ struct ps_errand_result ps_run_as(const struct ps_identity *who,
 
 bool ps_in_tenant_thread(void)
 {
-    return in_tenant_thread;
+    return tenant != NULL;
+}
+
+const struct ps_identity *ps_thread_tenant(void)
+{
+    return tenant;
 }

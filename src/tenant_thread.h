@@ -9,7 +9,8 @@
 #ifndef PS_TENANT_THREAD_H
 #define PS_TENANT_THREAD_H
 
-#include "privilege.h"
+#include "identity.h"
+#include "step.h"
 
 /** What a tenant's thread does; runs after the whole drop, or never. */
 typedef void ps_errand(void *data);
@@ -35,5 +36,9 @@ struct ps_errand_result ps_run_as(const struct ps_identity *who,
 
 /** Whether the calling thread is one that ps_run_as() started. */
 bool ps_in_tenant_thread(void);
+
+/** Whom ps_run_as() made of the calling thread; NULL: of httpd's own, nobody.
+ */
+const struct ps_identity *ps_thread_tenant(void);
 
 #endif /* PS_TENANT_THREAD_H */

@@ -7,7 +7,27 @@
 #include "tag.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <http_log.h>
+#include <stdint.h>
+#include <unistd.h>
+
+static apr_status_t close_it(void *fd)
+{
+    close((int)(intptr_t)fd);
+    return APR_SUCCESS;
+}
+
+/* Opens no FIFO, no device. */
+void ps_keep_open(request_rec *r)
+{
+    int fd = open(r->filename, O_PATH | O_CLOEXEC);
+
+    if (fd >= 0) {
+        apr_pool_cleanup_register(r->pool, (void *)(intptr_t)fd, close_it,
+                                  apr_pool_cleanup_null);
+    }
+}
 
 int ps_check_file(request_rec *r, const struct ps_plan *plan)
 {

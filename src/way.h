@@ -8,7 +8,7 @@
 #ifndef PS_WAY_H
 #define PS_WAY_H
 
-#include "privilege.h"
+#include "identity.h"
 
 #include <httpd.h>
 
@@ -33,14 +33,26 @@ typedef int ps_way(request_rec *r, const struct ps_plan *plan);
 ps_way ps_way_thread;
 
 /**
+ * Whether a thread that was another tenant's than `who` has run handlers for
+ * this request, before it was redirected: logged, and to be refused.
+ */
+bool ps_was_anothers(request_rec *r, const struct ps_identity *who);
+
+/**
  * In the calling thread, with the tenant's file-system identity, for what
  * httpd's default handler only reads. DECLINED: the handlers that follow are to
  * answer.
  */
 ps_way ps_way_in_place;
 
+/** A CGI script, in a process that is the tenant's, run by this module. */
+ps_way ps_way_spawn;
+
 /** Not covered: as the server. Returns what a handler returns. */
 int ps_leave_to_server(request_rec *r);
+
+/** PSKeepOpenFile: the request's file, until its pool goes. */
+void ps_keep_open(request_rec *r);
 
 /**
  * Whether what stands at the request's name, for whoever this thread now

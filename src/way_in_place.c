@@ -16,27 +16,7 @@
 #include "tag.h"
 
 #include <apr_strings.h>
-#include <fcntl.h>
 #include <http_config.h>
-#include <stdint.h>
-#include <unistd.h>
-
-static apr_status_t close_it(void *fd)
-{
-    close((int)(intptr_t)fd);
-    return APR_SUCCESS;
-}
-
-/* PSKeepOpenFile: until the request's pool goes. Opens no FIFO, no device. */
-static void keep_open(request_rec *r)
-{
-    int fd = open(r->filename, O_PATH | O_CLOEXEC);
-
-    if (fd >= 0) {
-        apr_pool_cleanup_register(r->pool, (void *)(intptr_t)fd, close_it,
-                                  apr_pool_cleanup_null);
-    }
-}
 
 /* Whoever opens a FIFO waits for its other end, and that can be for ever. */
 static bool is_file(request_rec *r)
@@ -66,7 +46,7 @@ static int prepare(request_rec *r, const struct ps_plan *plan)
     }
     ps_look_when_opened(r, plan);
     if (plan->keep_open) {
-        keep_open(r);
+        ps_keep_open(r);
     }
     return OK;
 }

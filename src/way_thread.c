@@ -11,6 +11,7 @@
 #include "way.h"
 
 #include "filters.h"
+#include "privilege.h"
 #include "tag.h"
 #include "tenant_thread.h"
 
@@ -98,28 +99,46 @@ static apr_status_t empty_as_tenant(void *data)
     return APR_SUCCESS;
 }
 
+static struct remains *remains_of(request_rec *r)
+{
+    void *found = NULL;
+
+    apr_pool_userdata_get(&found, REMAINS_KEY, r->pool);
+    return found;
+}
+
 /*
- * The request's record of what is left, made where there is none. NULL where
- * another tenant has left something: an internal redirect goes on with the
- * same pool, so that it would be cleared as this one.
+ * An internal redirect goes on with the same pool, which could not be cleared
+ * as both; nor is a program to run on what another's code has made of a
+ * request.
  */
+bool ps_was_anothers(request_rec *r, const struct ps_identity *who)
+{
+    const struct remains *remains = remains_of(r);
+
+    if (!remains || !remains->tenants || ps_same_identity(&remains->who, who)) {
+        return false;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  PS_TAG_TWO_TENANTS "%s: refused: the request was another "
+                                     "tenant's before it was redirected to uid "
+                                     "%u, gid %u",
+                  r->filename, who->uid, who->gid);
+    return true;
+}
+
+/* The request's record of what is left, made where there is none. */
 static struct remains *remains_for(request_rec *r,
                                    const struct ps_identity *who)
 {
-    void *found = NULL;
-    struct remains *remains;
+    struct remains *remains = remains_of(r);
 
-    apr_pool_userdata_get(&found, REMAINS_KEY, r->pool);
-    remains = found;
     if (!remains) {
         remains = apr_pcalloc(r->pool, sizeof(*remains));
         remains->pool = r->pool;
         remains->server = r->server;
         apr_pool_userdata_setn(remains, REMAINS_KEY, NULL, r->pool);
         apr_pool_pre_cleanup_register(r->pool, remains, empty_as_tenant);
-    }
-    if (remains->tenants && !ps_same_identity(&remains->who, who)) {
-        return NULL;
     }
     remains->who = *who;
     return remains;
@@ -208,17 +227,11 @@ int ps_way_thread(request_rec *r, const struct ps_plan *plan)
      * outlive the request, and start threads that inherit the tenant's ids.
      */
     apr_table_unset(r->headers_in, "Upgrade");
-    job.remains = remains_for(r, &plan->who);
-    if (!job.remains) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      PS_TAG_TWO_TENANTS
-                      "%s: refused: the request was "
-                      "another tenant's before it was redirected to uid %u, "
-                      "gid %u",
-                      r->filename, plan->who.uid, plan->who.gid);
+    if (ps_was_anothers(r, &plan->who)) {
         ps_reset_filters(r);
         return HTTP_FORBIDDEN;
     }
+    job.remains = remains_for(r, &plan->who);
     send_before(r);
     result = ps_run_as(&plan->who, run_handlers, &job);
     if (!result.done) {
