@@ -10,13 +10,13 @@
 #include "children.h"
 
 #include <apr_atomic.h>
-#include <apr_ring.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 /* Programs that outlived their request, and whose standard error is read. */
@@ -24,7 +24,7 @@
 
 #define STACK ((size_t)256 * 1024)
 
-APR_RING_HEAD(ps_children, ps_child);
+TAILQ_HEAD(ps_children, ps_child);
 
 /* Guards all of it but what is atomic. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -60,7 +60,7 @@ static void wake(void)
 
 static void discard(struct ps_child *child)
 {
-    APR_RING_REMOVE(child, link);
+    TAILQ_REMOVE(&children, child, link);
     ps_script_log_close(child->log, NULL);
     free(child);
 }
@@ -79,12 +79,12 @@ static void close_oldest_logs(void)
     struct ps_child *child;
     int open = 0;
 
-    APR_RING_FOREACH(child, &children, ps_child, link)
-    {
+    for (child = TAILQ_FIRST(&children); child;
+         child = TAILQ_NEXT(child, link)) {
         open += child->log != NULL;
     }
-    APR_RING_FOREACH(child, &children, ps_child, link)
-    {
+    for (child = TAILQ_FIRST(&children); child;
+         child = TAILQ_NEXT(child, link)) {
         if (open > LOGS_MAX && child->log) {
             ps_script_log_close(child->log, NULL);
             child->log = NULL;
@@ -101,8 +101,8 @@ static apr_time_t look_at_all(struct logs *logs)
     sigset_t before;
 
     lock(&before);
-    APR_RING_FOREACH_SAFE(child, next, &children, ps_child, link)
-    {
+    for (child = TAILQ_FIRST(&children); child; child = next) {
+        next = TAILQ_NEXT(child, link);
         if (stopping && !child->released && !child->why) {
             child->why = "httpd stops";
             child->next = 0;
@@ -114,8 +114,8 @@ static apr_time_t look_at_all(struct logs *logs)
     close_oldest_logs();
     awake_at = PS_NEVER;
     logs->n = 1;
-    APR_RING_FOREACH(child, &children, ps_child, link)
-    {
+    for (child = TAILQ_FIRST(&children); child;
+         child = TAILQ_NEXT(child, link)) {
         if (child->next < awake_at) {
             awake_at = child->next;
         }
@@ -176,8 +176,8 @@ static bool any_ends(void)
     bool any = false;
 
     lock(&before);
-    APR_RING_FOREACH(child, &children, ps_child, link)
-    {
+    for (child = TAILQ_FIRST(&children); child;
+         child = TAILQ_NEXT(child, link)) {
         any |= child->why && !(child->gone && child->killed);
     }
     unlock(&before);
@@ -219,7 +219,7 @@ static int start_thread(void)
 
 int ps_reaper_start(apr_pool_t *pchild)
 {
-    APR_RING_INIT(&children, ps_child, link);
+    TAILQ_INIT(&children);
     awake_at = PS_NEVER;
     stopping = false;
     wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -243,7 +243,7 @@ struct ps_child *ps_child_announce(uid_t uid)
     child->deadline = apr_time_now() + PS_START_MOST;
     child->next = child->deadline;
     lock(&before);
-    APR_RING_INSERT_TAIL(&children, child, ps_child, link);
+    TAILQ_INSERT_TAIL(&children, child, link);
     if (child->next < awake_at) {
         wake();
     }
