@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 /* Programs that outlived their request, and whose standard error is read. */
-#define LOGS_MAX 32
+#define LOGS_MAX 64
+#define LOGS_OF_ONE 8
 
 #define STACK ((size_t)256 * 1024)
 
@@ -73,7 +74,19 @@ struct logs
     nfds_t n;
 };
 
-/* The oldest ones stand first; for more than so many, there is no place. */
+/* Of one tenant's, from this one on. */
+static int logs_from(const struct ps_child *first)
+{
+    int n = 0;
+
+    for (const struct ps_child *c = first; c; c = TAILQ_NEXT(c, link)) {
+        n += c->log && c->uid == first->uid;
+    }
+    return n;
+}
+
+/* The oldest ones stand first. No tenant's are closed for a neighbour's, but
+ * where there is no place for so many tenants. */
 static void close_oldest_logs(void)
 {
     struct ps_child *child;
@@ -81,11 +94,15 @@ static void close_oldest_logs(void)
 
     for (child = TAILQ_FIRST(&children); child;
          child = TAILQ_NEXT(child, link)) {
+        if (child->log && logs_from(child) > LOGS_OF_ONE) {
+            ps_script_log_close(child->log, NULL);
+            child->log = NULL;
+        }
         open += child->log != NULL;
     }
-    for (child = TAILQ_FIRST(&children); child;
+    for (child = TAILQ_FIRST(&children); child && open > LOGS_MAX;
          child = TAILQ_NEXT(child, link)) {
-        if (open > LOGS_MAX && child->log) {
+        if (child->log) {
             ps_script_log_close(child->log, NULL);
             child->log = NULL;
             open--;

@@ -185,6 +185,10 @@ def show_secrets(report, httpd, php):
                  (15, 10, 9, 38), rows)
 
 
+def alices_threads(httpd):
+    return proc.threads_of(httpd, ALICE)
+
+
 @contextlib.contextmanager
 def running(httpd, kind):
     """While alice's slow script runs."""
@@ -197,8 +201,8 @@ def running(httpd, kind):
     client = threading.Thread(target=ask)
     client.start()
     try:
-        if not proc.wait_until(lambda: proc.threads_of(httpd, ALICE)
-                               and (kind != "cgi" or proc.scripts(httpd))):
+        find = proc.scripts if kind == "cgi" else alices_threads
+        if not proc.wait_until(lambda: find(httpd)):
             raise Stop(f"/slow.{kind} does not run\n{httpd.log()}")
         yield
     finally:
@@ -218,19 +222,23 @@ def show_privileges(report, httpd, php):
         pid = proc.scripts(httpd)[0]
         who = Who(proc.read(f"/proc/{pid}/status"))
         row("alice's CGI program", pid, who, who.is_(ALICE))
-    proc.wait_until(lambda: not proc.threads_of(httpd, ALICE))
-    kind = "php" if php else "cgi"
-    with running(httpd, kind):
-        pid, tid = proc.threads_of(httpd, ALICE)[0]
-        who = proc.threads(pid)[tid]
-        row(f"alice's thread ({kind.upper()})", tid, who, who.is_(ALICE))
-        who = proc.threads(pid)[pid]
-        row("httpd's thread beside it", pid, who,
-            who.is_httpds() and int(who.fields["CapPrm"], 16) == 0xc0)
-        idle = [p for p in httpd.children() if p != pid]
+        parent = int(who.fields["PPid"])
+        who = proc.threads(parent)[parent]
+        row("httpd's thread for it", parent, who,
+            who.is_httpds() and not alices_threads(httpd)
+            and int(who.fields["CapPrm"], 16) == 0xc0)
+        idle = [p for p in httpd.children() if p != parent]
         for pid in idle[:1]:
             who = proc.threads(pid)[pid]
             row("httpd child, idle", pid, who, who.is_server())
+    if php:
+        with running(httpd, "php"):
+            pid, tid = alices_threads(httpd)[0]
+            who = proc.threads(pid)[tid]
+            row("alice's thread (PHP)", tid, who, who.is_(ALICE))
+            who = proc.threads(pid)[pid]
+            row("httpd's thread beside it", pid, who,
+                who.is_httpds() and int(who.fields["CapPrm"], 16) == 0xc0)
     report.table("What they may, while a script of alice's runs",
                  ("process or thread", "id", "runs as", "permitted",
                   "effective"), (24, 7, 20, 13, 9), rows)

@@ -253,8 +253,11 @@ class Answer:
 
     @property
     def served_by(self):
-        """Who ran the handler, as the kernel told mod_who."""
-        return ServedBy(self.headers["x-who"])
+        """Who served it: the script, as it printed from /proc, where it did
+        (a spawned one runs in no thread of httpd); else who ran the handler,
+        as the kernel told mod_who."""
+        printed = len(re.findall(r"^Uid:", self.text, re.M)) == 1
+        return ServedBy(self.text if printed else self.headers["x-who"])
 
     @property
     def who(self):

@@ -113,9 +113,13 @@ CGID = {
 
 @pytest.mark.parametrize("name", CGID)
 def test_cgid(folder, name):
-    """Coverage that leads to mod_cgid is refused with the remedy, wherever it
-    stands, at configtest and at start; with mod_cgi it passes."""
-    for config in (CGID[name] + "\n", host(folder, CGID[name])):
+    """With PSCgiSpawn Off, coverage that leads to mod_cgid is refused with the
+    remedy, wherever it stands, at configtest and at start; with mod_cgi, or
+    where this module runs scripts, it passes."""
+    off = "PSCgiSpawn Off\n"
+    for config in (off + CGID[name] + "\n", off + host(folder, CGID[name]),
+                   host(folder, CGID[name] + "\n<Directory /x>\n" + off
+                        + "</Directory>")):
         httpd = Httpd(folder, "event", config, modules=["cgid"])
         with pytest.raises(AssertionError) as start:
             httpd.start()
@@ -123,16 +127,22 @@ def test_cgid(folder, name):
         assert status != 0
         for said in (text, str(start.value)):
             assert "PS0401: " in said
+            assert "PSCgiSpawn On" in said
             assert "a2dismod cgid" in said and "a2enmod cgi;" in said
-        status, text = configtest(folder, config)
-        assert status == 0 and "PS04" not in text, text
+        for right, modules in ((config, ()), (config.replace(
+                off, "PSCgiSpawn On\n"), ["cgid"])):
+            status, text = configtest(folder, right, modules)
+            assert status == 0 and "PS04" not in text, text
 
 
 def test_cgid_by_inclusion(folder):
     """mod_include would reach it from any covered page."""
-    config = host(folder, "PSHandlers lua-script", "None")
+    on = host(folder, "PSHandlers lua-script", "None")
+    config = "PSCgiSpawn Off\n" + on
     status, text = configtest(folder, config, ["cgid", "include"])
     assert status != 0 and "PS0401: " in text, text
+    status, text = configtest(folder, on, ["cgid", "include"])
+    assert status == 0 and text == "Syntax OK\n", text
     for modules in (["cgid"], ["cgi", "include"]):
         status, text = configtest(folder, config, modules)
         assert status == 0 and text == "Syntax OK\n", text
@@ -142,7 +152,8 @@ def test_cgid_by_inclusion(folder):
                                    PIN + "\nPSExAll Off", "PSExAll Off"))
 def test_cgid_not_reached(folder, lines):
     """Beside mod_cgid, what cannot lead to it passes."""
-    status, text = configtest(folder, host(folder, lines, "None"), ["cgid"])
+    status, text = configtest(folder, "PSCgiSpawn Off\n"
+                              + host(folder, lines, "None"), ["cgid"])
     assert status == 0 and text == "Syntax OK\n", text
 
 
@@ -237,6 +248,13 @@ WARNINGS = {
                      [("PSUserGroup suexec", "None", ["suexec"]),
                       ("PSUserGroup suexec", "None", ["userdir"]),
                       (PIN, "None", [], "Suexec Off")]),
+    "mod_cgi_time": ("PS0515", "CGIScriptTimeout is mod_cgi's",
+                     (ALL, "None", ["cgi"], "CGIScriptTimeout 5"),
+                     [(ALL, "None", ["cgi"]),
+                      ("", "None", ["cgi"], "CGIScriptTimeout 5")]),
+    "mod_cgi_log": ("PS0515", "ScriptLog is mod_cgi's",
+                    (ALL, "None", ["cgi"], "ScriptLog /tmp/x"),
+                    [("", "None", ["cgi"], "ScriptLog /tmp/x")]),
     "fcgid": ("PS0509", "mod_fcgid", (ALL, "None", ["fcgid"]),
               [(ALL, "None", ["cgi"]), ("", "None", ["fcgid"])]),
 }

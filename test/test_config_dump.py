@@ -7,7 +7,7 @@ from harness import Httpd, put, server_ids, vhost, with_file_at
 
 SERVER = "as=server files=server cgi=server code=server"
 OWNER = "as=owner(min=100:100)"
-THREAD = "files=in-place cgi=thread code=thread"
+THREAD = "files=in-place cgi=spawn code=thread"
 
 ROWS = {
     "plain": ("", f"covers=none {SERVER}"),
@@ -43,12 +43,12 @@ ROWS = {
                  f"covers=all+2-sections {OWNER} {THREAD}"),
     "pin-off": ("PSUserGroup #30001 #30002\nPSExAll Off",
                 f"covers=none {SERVER}"),
-    "cgi": ("PSExCGI On", f"covers=cgi {OWNER} files=server cgi=thread "
+    "cgi": ("PSExCGI On", f"covers=cgi {OWNER} files=server cgi=spawn "
             "code=server"),
     "handlers": ("PSHandlers lua-script", "covers=handlers(lua-script) "
                  f"{OWNER} files=server cgi=listed code=listed"),
     "both": ("PSExCGI On\nPSHandlers lua-script", "covers=cgi,"
-             f"handlers(lua-script) {OWNER} files=server cgi=thread "
+             f"handlers(lua-script) {OWNER} files=server cgi=spawn "
              "code=listed"),
 }
 

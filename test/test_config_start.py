@@ -194,12 +194,14 @@ def test_beside_cgid(start, folder):
 
 
 def test_cgid_never_runs_what_is_covered(server, folder):
-    """Covered and mod_cgid's: refused at start, or 500 with PS0203."""
+    """PSCgiSpawn Off, covered and mod_cgid's: refused at start, or 500 with
+    PS0203."""
     www = folder / "home/alice/www"
     made = put_folder(www / "made", owner=ALICE)
     put(made / ".htaccess", "SetHandler cgi-script\n", 0o644, ALICE)
     put(made / "x.txt", WHOAMI_CGI, 0o755, ALICE)
-    httpd = server("event", alice(folder, "PSHandlers CGI-Script"),
+    httpd = server("event", alice(
+        folder, "PSHandlers CGI-Script\nPSCgiSpawn Off"),
                    modules=["cgid"], expect=["PS0504", "PS0203"])
     status, said = httpd.configtest()
     if status == 0:
