@@ -127,6 +127,7 @@ static enum ps_read read_buffer(struct answer *a, char **data, size_t *n,
     if (found != PS_READ_DATA) {
         apr_bucket_free(*data);
         *data = NULL;
+        *n = 0;
     }
     return found;
 }
@@ -315,9 +316,18 @@ static int answer_parsed(struct answer *a)
     request_rec *r = a->r;
     char line[MAX_STRING_LEN];
     const char *location;
-    int status = ap_scan_script_header_err_core_ex(r, line, get_line, a,
-                                                   APLOG_MODULE_INDEX);
+    int status;
 
+    /* What goes wrong before a word of the script's has its own line. */
+    switch (read_buffer(a, &a->data, &a->length, -1)) {
+    case PS_READ_DATA:
+    case PS_READ_END:
+        break;
+    default:
+        return ps_script_status(a->script);
+    }
+    status = ap_scan_script_header_err_core_ex(r, line, get_line, a,
+                                               APLOG_MODULE_INDEX);
     take_rest(a);
     /* Framing is httpd's: the script's word may be wrong. */
     if (!apr_table_get(r->subprocess_env, AP_TRUST_CGILIKE_CL_ENVVAR)) {

@@ -40,6 +40,17 @@ static bool open_one(struct ps_pipes *p, int i)
     return fcntl(p->ours[i], F_SETFL, O_NONBLOCK) == 0;
 }
 
+/* An empty pipe where a ChrootDir has no /dev/null. */
+static bool open_empty(struct ps_pipes *p)
+{
+    p->theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (p->theirs[0] < 0 && open_one(p, 0)) {
+        close(p->ours[0]);
+        p->ours[0] = -1;
+    }
+    return p->theirs[0] >= 0;
+}
+
 bool ps_pipes_open(struct ps_pipes *p, bool feeds)
 {
     for (int i = 0; i < 3; i++) {
@@ -49,8 +60,7 @@ bool ps_pipes_open(struct ps_pipes *p, bool feeds)
         bool opened;
 
         if (i == 0 && !feeds) {
-            p->theirs[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-            opened = p->theirs[i] >= 0;
+            opened = open_empty(p);
         }
         else {
             opened = open_one(p, i);
