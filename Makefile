@@ -25,7 +25,8 @@ CORE := caps decision identity kernel lookup path privilege settings spawn stack
 # The parts that httpd calls.
 GLUE := cgi checks children content dav_locks directives docroot dump exec_tag \
 	filters finding fs_identity matter neighbours opened pipes reaper record \
-	refusal request script script_body script_log startup suexec survey tenancy \
+	refusal request script script_body script_copy \
+	script_log startup suexec survey tenancy \
 	warnings way way_in_place way_spawn way_thread
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wformat=2

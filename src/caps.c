@@ -3,6 +3,8 @@
  */
 #include "caps.h"
 
+#include <string.h>
+
 static const cap_value_t switching_list[] = {CAP_SETUID, CAP_SETGID};
 
 bool ps_caps_are(const struct ps_kernel *k, bool may_switch)
@@ -46,12 +48,14 @@ get_caps(const struct ps_kernel *k,
         .version = _LINUX_CAPABILITY_VERSION_3,
     };
 
+    /* A call that changes nothing must not read as "none". */
+    memset(data, 0xff, _LINUX_CAPABILITY_U32S_3 * sizeof(*data));
     return k->capget(&hdr, data) == 0;
 }
 
 bool ps_caps_are_none(const struct ps_kernel *k)
 {
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
     return get_caps(k, data)
            && (data[0].effective | data[0].permitted | data[0].inheritable) == 0
@@ -61,7 +65,7 @@ bool ps_caps_are_none(const struct ps_kernel *k)
 
 bool ps_caps_are_idle(const struct ps_kernel *k)
 {
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
     return get_caps(k, data) && data[0].effective == 0
            && data[1].effective == 0;

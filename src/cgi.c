@@ -5,7 +5,7 @@
 
 #include "content.h"
 #include "module.h"
-#include "script.h"
+#include "script_copy.h"
 #include "tag.h"
 
 #include <apr_lib.h>
@@ -14,14 +14,10 @@
 #include <http_request.h>
 #include <util_script.h>
 
-/*
- * A script that has said all ends a moment later: waiting for that makes one
- * write of its answer, with a Content-Length.
- */
-#define MOMENT apr_time_from_msec(2)
-
-/* The least that is sent without a pause of the script's. */
-#define FULL ((apr_off_t)32 * 1024)
+/* httpd before 2.4.59 */
+#ifndef AP_TRUST_CGILIKE_CL_ENVVAR
+#define AP_TRUST_CGILIKE_CL_ENVVAR "ap_trust_cgilike_cl"
+#endif
 
 /* An answer on its way: what is read, and not sent yet. */
 struct answer
@@ -100,14 +96,17 @@ static int check(request_rec *r)
 static const char *const *arguments_of(request_rec *r)
 {
     apr_array_header_t *argv = apr_array_make(r->pool, 4, sizeof(char *));
-    const char *rest = r->args && !ap_strchr_c(r->args, '=') ? r->args : "";
+    const char *rest =
+        r->args && *r->args && !ap_strchr_c(r->args, '=') ? r->args : NULL;
 
     APR_ARRAY_PUSH(argv, const char *) = r->filename;
-    while (*rest && argv->nelts < APACHE_ARG_MAX - 1) {
+    while (rest && argv->nelts < APACHE_ARG_MAX - 1) {
+        bool last = !ap_strchr_c(rest, '+'); /* "a+" is two words */
         char *word = ap_getword_nulls(r->pool, &rest, '+');
 
         ap_unescape_url(word);
         APR_ARRAY_PUSH(argv, const char *) = ap_escape_shell_cmd(r->pool, word);
+        rest = last ? NULL : rest;
     }
     APR_ARRAY_PUSH(argv, const char *) = NULL;
     return (const char *const *)argv->elts;
@@ -115,28 +114,11 @@ static const char *const *arguments_of(request_rec *r)
 
 /* ---- reading ---- */
 
-static enum ps_read read_buffer(struct answer *a, char **data, size_t *n,
-                                apr_interval_time_t wait)
+static enum ps_read read_more(struct answer *a)
 {
-    apr_bucket_alloc_t *alloc = a->r->connection->bucket_alloc;
-    enum ps_read found;
-
-    *n = APR_BUCKET_BUFF_SIZE;
-    *data = apr_bucket_alloc(*n, alloc);
-    found = ps_script_read(a->script, *data, n, wait);
-    if (found != PS_READ_DATA) {
-        apr_bucket_free(*data);
-        *data = NULL;
-        *n = 0;
-    }
-    return found;
-}
-
-static void append(struct answer *a, char *data, size_t n)
-{
-    APR_BRIGADE_INSERT_TAIL(
-        a->bb, apr_bucket_heap_create(data, n, apr_bucket_free,
-                                      a->r->connection->bucket_alloc));
+    a->used = 0;
+    return ps_script_read_buffer(a->script, a->bb->bucket_alloc, &a->data,
+                                 &a->length, -1);
 }
 
 /*
@@ -167,8 +149,7 @@ static int get_line(char *line, int room, void *data)
         if (a->data) {
             apr_bucket_free(a->data);
         }
-        a->used = a->length = 0;
-        switch (read_buffer(a, &a->data, &a->length, -1)) {
+        switch (read_more(a)) {
         case PS_READ_DATA:
             break;
         case PS_READ_TIMEOUT:
@@ -185,8 +166,9 @@ static void take_rest(struct answer *a)
     if (a->data && a->used < a->length) {
         apr_bucket *b;
 
-        append(a, a->data, a->length);
-        b = APR_BRIGADE_LAST(a->bb);
+        b = apr_bucket_heap_create(a->data, a->length, apr_bucket_free,
+                                   a->bb->bucket_alloc);
+        APR_BRIGADE_INSERT_TAIL(a->bb, b);
         if (a->used > 0) {
             apr_bucket_split(b, a->used);
             apr_bucket_delete(b);
@@ -200,35 +182,10 @@ static void take_rest(struct answer *a)
 
 /* ---- sending ---- */
 
-static bool send_now(struct answer *a, bool flush)
-{
-    apr_status_t rv;
-
-    if (flush) {
-        APR_BRIGADE_INSERT_TAIL(
-            a->bb, apr_bucket_flush_create(a->r->connection->bucket_alloc));
-    }
-    rv = ap_pass_brigade(a->r->output_filters, a->bb);
-    apr_brigade_cleanup(a->bb);
-    if (rv != APR_SUCCESS || a->r->connection->aborted) {
-        ps_script_end(a->script, "its answer could not be sent");
-        return false;
-    }
-    return true;
-}
-
-static bool is_full(struct answer *a)
-{
-    apr_off_t length = 0;
-
-    apr_brigade_length(a->bb, 0, &length);
-    return length >= FULL;
-}
-
 /* The answer's end; where it is not whole, the client can see it. */
 static void send_end(struct answer *a, bool whole)
 {
-    apr_bucket_alloc_t *alloc = a->r->connection->bucket_alloc;
+    apr_bucket_alloc_t *alloc = a->bb->bucket_alloc;
 
     if (!whole) {
         a->r->connection->keepalive = AP_CONN_CLOSE;
@@ -237,57 +194,39 @@ static void send_end(struct answer *a, bool whole)
             ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, a->r->pool, alloc));
     }
     APR_BRIGADE_INSERT_TAIL(a->bb, apr_bucket_eos_create(alloc));
-    send_now(a, false);
+    if (ap_pass_brigade(a->r->output_filters, a->bb) != APR_SUCCESS) {
+        ps_script_end(a->script, "its answer could not be sent");
+    }
+    apr_brigade_cleanup(a->bb);
 }
 
-/* What there is, as it comes: at once, or, of much, a piece after the other. */
 static int send_body(struct answer *a)
 {
-    apr_interval_time_t wait = 0;
+    enum ps_read how =
+        ps_script_copy(a->script, a->r->output_filters, a->bb, true);
 
-    for (;;) {
-        char *data;
-        size_t n;
-        enum ps_read found = read_buffer(a, &data, &n, wait);
-
-        switch (found) {
-        case PS_READ_DATA:
-            append(a, data, n);
-            wait = 0;
-            if (is_full(a) && !send_now(a, false)) {
-                return OK;
-            }
-            break;
-        case PS_READ_NOTHING:
-            if (wait == 0 && !APR_BRIGADE_EMPTY(a->bb)) {
-                wait = MOMENT;
-            }
-            else {
-                if (!APR_BRIGADE_EMPTY(a->bb) && !send_now(a, true)) {
-                    return OK;
-                }
-                wait = -1;
-            }
-            break;
-        default:
-            send_end(a, found == PS_READ_END);
-            return OK;
-        }
-    }
+    send_end(a, how == PS_READ_END);
+    return OK;
 }
 
 /* A local redirect is a new request, as whoever it then is about. */
 static int redirect(struct answer *a, const char *location)
 {
     request_rec *r = a->r;
+    int status;
 
     ps_script_soak(a->script);
     if (location[0] != '/') {
         return HTTP_MOVED_TEMPORARILY;
     }
+    ps_script_close(a->script);
+    /* What the script has not read of it is not to be the next request. */
+    status = ap_discard_request_body(r);
+    if (status != OK) {
+        return status;
+    }
     r->method = "GET";
     r->method_number = M_GET;
-    /* The body has been read. */
     apr_table_unset(r->headers_in, "Content-Length");
     /*
      * Without the script's media type (as ap_internal_redirect_handler() would
@@ -319,7 +258,7 @@ static int answer_parsed(struct answer *a)
     int status;
 
     /* What goes wrong before a word of the script's has its own line. */
-    switch (read_buffer(a, &a->data, &a->length, -1)) {
+    switch (read_more(a)) {
     case PS_READ_DATA:
     case PS_READ_END:
         break;
@@ -380,5 +319,7 @@ int ps_cgi_run(request_rec *r, const struct ps_identity *who,
         return status;
     }
     a.bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    return is_nph(r) ? answer_raw(&a) : answer_parsed(&a);
+    status = is_nph(r) ? answer_raw(&a) : answer_parsed(&a);
+    ps_script_close(a.script);
+    return status;
 }

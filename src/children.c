@@ -3,6 +3,7 @@
  */
 #include "children.h"
 
+#include "clock.h"
 #include "privilege.h"
 #include "tag.h"
 
@@ -92,8 +93,6 @@ static void look_at_start(struct ps_child *child, apr_time_t now)
 
 bool ps_child_look(struct ps_child *child, apr_time_t now)
 {
-    bool over;
-
     if (now < child->next) {
         return false;
     }
@@ -105,14 +104,15 @@ bool ps_child_look(struct ps_child *child, apr_time_t now)
         child->next = PS_NEVER;
         return false;
     }
-    if (child->why) {
-        over = end(child, now);
+    if (child->why && !child->over) {
+        child->over = end(child, now);
     }
-    else {
+    else if (!child->why) {
         ps_child_look_for_end(child);
-        over = child->gone && (!child->log || ps_script_log_fd(child->log) < 0);
+        child->over =
+            child->gone && (!child->log || ps_script_log_fd(child->log) < 0);
     }
-    if (over) {
+    if (child->over) {
         child->next = PS_NEVER;
         return child->released;
     }

@@ -10,9 +10,9 @@
 
 #include "script_log.h"
 
+#include <apr_ring.h>
 #include <apr_time.h>
 #include <stdbool.h>
-#include <sys/queue.h>
 #include <sys/types.h>
 
 /** From TERM to KILL. */
@@ -30,12 +30,13 @@
 /** A program, from before it starts until it is gone. */
 struct ps_child
 {
-    TAILQ_ENTRY(ps_child) link;
+    APR_RING_ENTRY(ps_child) link;
     uid_t uid;
     pid_t pid;                 /* written by the start itself */
     apr_uint32_t runs;         /* atomic: it is started */
     bool released;             /* by its request */
     bool gone;                 /* waited for */
+    bool over;                 /* nothing of its process group is left */
     const char *why;           /* it is to end; NULL: it is not */
     bool asked;                /* ... TERM was sent */
     bool killed;               /* ... KILL, too */

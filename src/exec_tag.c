@@ -4,7 +4,7 @@
 #include "exec_tag.h"
 
 #include "cgi.h"
-#include "script.h"
+#include "script_copy.h"
 #include "tag.h"
 #include "tenant_thread.h"
 
@@ -23,9 +23,6 @@ static register_handler *offer;
 static APR_OPTIONAL_FN_TYPE(ap_ssi_get_tag_and_value) * next_argument;
 static APR_OPTIONAL_FN_TYPE(ap_ssi_parse_string) * expand;
 static include_handler_fn_t *others;
-
-/* So much of a program's output before it is sent on. */
-#define FULL ((apr_off_t)32 * 1024)
 
 static void listen_in(char *tag, include_handler_fn_t *handler)
 {
@@ -77,35 +74,6 @@ static void add_names(request_rec *r)
     }
 }
 
-/* All of it, in order, into the page; not more at once than FULL. */
-static apr_status_t copy_output(struct ps_script *script, ap_filter_t *f,
-                                apr_bucket_brigade *bb)
-{
-    apr_status_t rv = APR_SUCCESS;
-    apr_off_t waiting = 0;
-
-    while (rv == APR_SUCCESS) {
-        size_t n = APR_BUCKET_BUFF_SIZE;
-        char *data = apr_bucket_alloc(n, f->c->bucket_alloc);
-
-        if (ps_script_read(script, data, &n, -1) != PS_READ_DATA) {
-            apr_bucket_free(data);
-            return rv;
-        }
-        APR_BRIGADE_INSERT_TAIL(bb,
-                                apr_bucket_heap_create(data, n, apr_bucket_free,
-                                                       f->c->bucket_alloc));
-        waiting += (apr_off_t)n;
-        if (waiting >= FULL) {
-            rv = ap_pass_brigade(f->next, bb);
-            apr_brigade_cleanup(bb);
-            waiting = 0;
-        }
-    }
-    ps_script_end(script, "the page could not be sent");
-    return rv;
-}
-
 static apr_status_t run_command(ap_filter_t *f, apr_bucket_brigade *bb,
                                 const char *line)
 {
@@ -118,12 +86,15 @@ static apr_status_t run_command(ap_filter_t *f, apr_bucket_brigade *bb,
         .timeout = ps_cgi_timeout(r),
     };
     struct ps_script *script;
+    enum ps_read how;
 
     add_names(r);
     if (ps_script_start(r, &command, &script) != OK) {
         return APR_EGENERAL;
     }
-    return copy_output(script, f, bb);
+    how = ps_script_copy(script, f->next, bb, false);
+    ps_script_close(script);
+    return how == PS_READ_GONE ? APR_ECONNABORTED : APR_SUCCESS;
 }
 
 /* ---- cgi: the answer of a request for a script ---- */

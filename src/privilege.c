@@ -271,6 +271,10 @@ struct ps_outcome ps_signal_as(const struct ps_kernel *k, uid_t uid, pid_t pid,
 {
     uid_t own, euid, suid;
 
+    if (uid == (uid_t)-1) { /* "no change", to the call: the server's own */
+        *err = EINVAL;
+        return succeeded;
+    }
     *err = EPERM;
     if (k->getresuid(&own, &euid, &suid) != 0) {
         return failed(PS_STEP_READ_IDS, errno);
@@ -279,7 +283,10 @@ struct ps_outcome ps_signal_as(const struct ps_kernel *k, uid_t uid, pid_t pid,
         *err = errno;
         return return_from(k, own);
     }
-    if (k->setresuid((uid_t)-1, uid, (uid_t)-1) == 0) {
+    if (k->setresuid((uid_t)-1, uid, (uid_t)-1) != 0) {
+        *err = errno;
+    }
+    else {
         *err = k->kill(pid, sig) == 0 ? 0 : errno;
     }
     return return_from(k, own);

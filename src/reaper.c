@@ -8,15 +8,16 @@
 #include "reaper.h"
 
 #include "children.h"
+#include "clock.h"
 
 #include <apr_atomic.h>
+#include <apr_ring.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
 /* Programs that outlived their request, and whose standard error is read. */
@@ -25,14 +26,29 @@
 
 #define STACK ((size_t)256 * 1024)
 
-TAILQ_HEAD(ps_children, ps_child);
+APR_RING_HEAD(ps_children, ps_child);
 
 /* Guards all of it but what is atomic. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct ps_children children;
-static apr_time_t awake_at; /* when the reaper looks next */
-static bool stopping;       /* those that belong to requests are to end */
-static int wake_fd = -1;    /* constant in a child */
+static apr_time_t awake_at;   /* when the reaper looks next */
+static apr_uint32_t stopping; /* atomic: those that belong to requests end */
+static int wake_fd = -1;      /* constant in a child */
+
+static struct ps_child *or_none(struct ps_child *child)
+{
+    return child != APR_RING_SENTINEL(&children, ps_child, link) ? child : NULL;
+}
+
+static struct ps_child *first_child(void)
+{
+    return or_none(APR_RING_FIRST(&children));
+}
+
+static struct ps_child *next_child(const struct ps_child *child)
+{
+    return or_none(APR_RING_NEXT(child, link));
+}
 
 static void lock(sigset_t *before)
 {
@@ -61,7 +77,7 @@ static void wake(void)
 
 static void discard(struct ps_child *child)
 {
-    TAILQ_REMOVE(&children, child, link);
+    APR_RING_REMOVE(child, link);
     ps_script_log_close(child->log, NULL);
     free(child);
 }
@@ -79,7 +95,7 @@ static int logs_from(const struct ps_child *first)
 {
     int n = 0;
 
-    for (const struct ps_child *c = first; c; c = TAILQ_NEXT(c, link)) {
+    for (const struct ps_child *c = first; c; c = next_child(c)) {
         n += c->log && c->uid == first->uid;
     }
     return n;
@@ -92,16 +108,15 @@ static void close_oldest_logs(void)
     struct ps_child *child;
     int open = 0;
 
-    for (child = TAILQ_FIRST(&children); child;
-         child = TAILQ_NEXT(child, link)) {
+    for (child = first_child(); child; child = next_child(child)) {
         if (child->log && logs_from(child) > LOGS_OF_ONE) {
             ps_script_log_close(child->log, NULL);
             child->log = NULL;
         }
         open += child->log != NULL;
     }
-    for (child = TAILQ_FIRST(&children); child && open > LOGS_MAX;
-         child = TAILQ_NEXT(child, link)) {
+    for (child = first_child(); child && open > LOGS_MAX;
+         child = next_child(child)) {
         if (child->log) {
             ps_script_log_close(child->log, NULL);
             child->log = NULL;
@@ -114,14 +129,14 @@ static apr_time_t look_at_all(struct logs *logs)
 {
     apr_time_t until;
     struct ps_child *child, *next;
-    apr_time_t now = apr_time_now();
+    apr_time_t now = ps_clock();
     sigset_t before;
 
     lock(&before);
-    for (child = TAILQ_FIRST(&children); child; child = next) {
-        next = TAILQ_NEXT(child, link);
-        if (stopping && !child->released && !child->why) {
-            child->why = "httpd stops";
+    for (child = first_child(); child; child = next) {
+        next = next_child(child);
+        if (apr_atomic_read32(&stopping) && !child->released && !child->asked) {
+            child->why = child->why ? child->why : "httpd stops";
             child->next = 0;
         }
         if (ps_child_look(child, now)) {
@@ -131,8 +146,7 @@ static apr_time_t look_at_all(struct logs *logs)
     close_oldest_logs();
     awake_at = PS_NEVER;
     logs->n = 1;
-    for (child = TAILQ_FIRST(&children); child;
-         child = TAILQ_NEXT(child, link)) {
+    for (child = first_child(); child; child = next_child(child)) {
         if (child->next < awake_at) {
             awake_at = child->next;
         }
@@ -149,7 +163,7 @@ static apr_time_t look_at_all(struct logs *logs)
 
 static int milliseconds_until(apr_time_t when)
 {
-    apr_time_t now = apr_time_now();
+    apr_time_t now = ps_clock();
 
     if (when == PS_NEVER) {
         return -1;
@@ -193,9 +207,8 @@ static bool any_ends(void)
     bool any = false;
 
     lock(&before);
-    for (child = TAILQ_FIRST(&children); child;
-         child = TAILQ_NEXT(child, link)) {
-        any |= child->why && !(child->gone && child->killed);
+    for (child = first_child(); child; child = next_child(child)) {
+        any |= child->why && !child->over;
     }
     unlock(&before);
     return any;
@@ -204,10 +217,10 @@ static bool any_ends(void)
 /* When the requests' pools are gone, and all of them are released. */
 static apr_status_t wait_for_ends(void *ignored)
 {
-    apr_time_t until = apr_time_now() + PS_GRACE + apr_time_from_sec(1);
+    apr_time_t until = ps_clock() + PS_GRACE + apr_time_from_sec(1);
 
     (void)ignored;
-    while (any_ends() && apr_time_now() < until) {
+    while (any_ends() && ps_clock() < until) {
         apr_sleep(PS_LOOK_FIRST);
     }
     return APR_SUCCESS;
@@ -236,9 +249,9 @@ static int start_thread(void)
 
 int ps_reaper_start(apr_pool_t *pchild)
 {
-    TAILQ_INIT(&children);
+    APR_RING_INIT(&children, ps_child, link);
     awake_at = PS_NEVER;
-    stopping = false;
+    apr_atomic_set32(&stopping, 0);
     wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wake_fd < 0) {
         return errno;
@@ -257,10 +270,10 @@ struct ps_child *ps_child_announce(uid_t uid)
         return NULL;
     }
     child->uid = uid;
-    child->deadline = apr_time_now() + PS_START_MOST;
+    child->deadline = ps_clock() + PS_START_MOST;
     child->next = child->deadline;
     lock(&before);
-    TAILQ_INSERT_TAIL(&children, child, link);
+    APR_RING_INSERT_TAIL(&children, child, ps_child, link);
     if (child->next < awake_at) {
         wake();
     }
@@ -275,7 +288,14 @@ pid_t *ps_child_pid(struct ps_child *child)
 
 void ps_child_runs(struct ps_child *child)
 {
+    sigset_t before;
+
     apr_atomic_set32(&child->runs, 1);
+    if (apr_atomic_read32(&stopping)) {
+        lock(&before);
+        wake();
+        unlock(&before);
+    }
 }
 
 void ps_child_failed(struct ps_child *child)
@@ -302,12 +322,14 @@ void ps_child_release(struct ps_child *child, const char *why,
     if (!child->why) {
         ps_child_look_for_end(child);
     }
-    if (!child->why && child->gone && (!log || ps_script_log_fd(log) < 0)) {
+    if (child->over
+        || (!child->why && child->gone
+            && (!log || ps_script_log_fd(log) < 0))) {
         discard(child);
     }
     else {
         child->wait = PS_LOOK_FIRST;
-        child->next = apr_time_now() + (why ? 0 : child->wait);
+        child->next = ps_clock() + (why ? 0 : child->wait);
         if (child->next < awake_at) {
             wake();
         }
@@ -324,7 +346,7 @@ void ps_reaper_child_stopping(apr_pool_t *pchild, int graceful)
         return;
     }
     lock(&before);
-    stopping = true;
+    apr_atomic_set32(&stopping, 1);
     wake();
     unlock(&before);
 }

@@ -40,9 +40,9 @@ void ps_child_failed(struct ps_child *child);
 
 /**
  * The request is done with it. If it has not ended by itself, it goes on; with
- * `why`, its process group gets TERM, and KILL 3 s later, and the log says
- * why. What it still writes to standard error goes on to `log`, which is the
- * reaper's from here on; NULL: none. Does not wait.
+ * `why` (a string literal), its process group gets TERM, and KILL 3 s later,
+ * and the log says why. What it still writes to standard error goes on to
+ * `log`, which is the reaper's from here on; NULL: none. Does not wait.
  */
 void ps_child_release(struct ps_child *child, const char *why,
                       struct ps_script_log *log);

@@ -76,3 +76,36 @@ void ps_log_refusal(request_rec *r, int level, const char *what,
         break;
     }
 }
+
+int ps_refuse_start(request_rec *r, const char *path,
+                    const struct ps_identity *who, struct ps_outcome outcome)
+{
+    const char *program =
+        path == r->filename
+            ? path
+            : apr_pstrcat(r->pool, r->filename, ": ", path, NULL);
+    bool reaching =
+        outcome.step == PS_STEP_CHDIR || outcome.step == PS_STEP_FILE;
+
+    if (reaching && (outcome.err == ENOENT || outcome.err == ENOTDIR)) {
+        return HTTP_NOT_FOUND; /* gone since it was found */
+    }
+    if (outcome.step == PS_STEP_CHANGED) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      PS_TAG_CHANGED "%s: refused: it is not the file decided "
+                                     "on any more",
+                      program);
+        return HTTP_FORBIDDEN;
+    }
+    if ((reaching || outcome.step == PS_STEP_EXEC) && outcome.err == EACCES) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, outcome.err, r,
+                      PS_TAG_NO_EXEC "%s: refused: %s failed for uid %u, gid "
+                                     "%u",
+                      program, ps_step_name(outcome.step), who->uid, who->gid);
+        return HTTP_FORBIDDEN;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, outcome.err, r,
+                  PS_TAG_SPAWN "%s: not run: %s failed for uid %u, gid %u",
+                  program, ps_step_name(outcome.step), who->uid, who->gid);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}

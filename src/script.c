@@ -3,8 +3,10 @@
  */
 #include "script.h"
 
+#include "clock.h"
 #include "pipes.h"
 #include "reaper.h"
+#include "refusal.h"
 #include "script_body.h"
 #include "script_log.h"
 #include "spawn.h"
@@ -65,41 +67,6 @@ static void set_limits(struct ps_program *p, const request_rec *r)
     limit(p, RLIMIT_AS, core->limit_mem);
 }
 
-static int not_started(request_rec *r, const struct ps_command *command,
-                       struct ps_outcome outcome)
-{
-    const struct ps_identity *who = command->who;
-
-    if ((outcome.step == PS_STEP_FILE || outcome.step == PS_STEP_CHDIR)
-        && (outcome.err == ENOENT || outcome.err == ENOTDIR)) {
-        return HTTP_NOT_FOUND; /* gone since it was found */
-    }
-    if (outcome.step == PS_STEP_CHANGED) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      PS_TAG_CHANGED "%s: refused: it is not the file decided "
-                                     "on any more",
-                      command->path);
-        return HTTP_FORBIDDEN;
-    }
-    if ((outcome.step == PS_STEP_FILE || outcome.step == PS_STEP_EXEC
-         || outcome.step == PS_STEP_CHDIR)
-        && outcome.err == EACCES) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, outcome.err, r,
-                      PS_TAG_NO_EXEC "%s: refused: %s failed for uid %u, gid "
-                                     "%u",
-                      command->path, ps_step_name(outcome.step), who->uid,
-                      who->gid);
-        return HTTP_FORBIDDEN;
-    }
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, outcome.err, r,
-                  PS_TAG_SPAWN "%s: not run: %s failed for uid %u, gid %u",
-                  command->path, ps_step_name(outcome.step), who->uid,
-                  who->gid);
-    return HTTP_INTERNAL_SERVER_ERROR;
-}
-
-/* Whatever became of it: the descriptors are closed, the rest is the reaper's.
- */
 static apr_status_t let_go(void *data)
 {
     struct ps_script *s = data;
@@ -116,10 +83,7 @@ static apr_status_t let_go(void *data)
     return APR_SUCCESS;
 }
 
-/*
- * The descriptor that tells of the client: of a HTTP/2 stream there is none,
- * nor of a subrequest, which has no body.
- */
+/* The descriptor that tells of the client; of a HTTP/2 stream there is none. */
 static int client_of(const request_rec *r)
 {
     apr_socket_t *socket = ap_get_conn_socket(r->connection);
@@ -164,7 +128,7 @@ static struct ps_script *make(request_rec *r, const struct ps_command *command,
     s->out = pipes->ours[1];
     s->client = client_of(r);
     s->timeout = command->timeout;
-    s->since = apr_time_now();
+    s->since = ps_clock();
     ps_body_open(&s->body, r, pipes->ours[0]);
     return s;
 }
@@ -189,7 +153,7 @@ int ps_script_start(request_rec *r, const struct ps_command *command,
     set_limits(&program, r);
     if (!ps_pipes_open(&pipes, command->feeds)) {
         outcome.err = errno;
-        return not_started(r, command, outcome);
+        return ps_refuse_start(r, command->path, command->who, outcome);
     }
     memcpy(program.fd, pipes.theirs, sizeof(program.fd));
     s = make(r, command, &pipes);
@@ -197,7 +161,7 @@ int ps_script_start(request_rec *r, const struct ps_command *command,
     ps_pipes_close_theirs(&pipes);
     if (outcome.step != PS_STEP_NONE) {
         ps_pipes_close(&pipes);
-        return not_started(r, command, outcome);
+        return ps_refuse_start(r, command->path, command->who, outcome);
     }
     s->log = ps_script_log_open(r, pipes.ours[2]);
     ps_body_ask(&s->body);
@@ -291,7 +255,7 @@ static enum ps_read wait_and_serve(struct ps_script *s,
                        : s->body.since > s->since ? s->body.since
                                                   : s->since;
     apr_interval_time_t left =
-        since + (asks ? s->r->server->timeout : s->timeout) - apr_time_now();
+        since + (asks ? s->r->server->timeout : s->timeout) - ps_clock();
     struct pollfd p[FDS];
 
     if (s->r->connection->aborted) {
@@ -331,7 +295,7 @@ static enum ps_read read_out(struct ps_script *s, char *data, size_t *n)
         s->reads = 0;
         return PS_READ_NOTHING;
     }
-    s->since = apr_time_now();
+    s->since = ps_clock();
     if (got <= 0) {
         s->ended = true;
         if (s->log) {
@@ -346,7 +310,7 @@ static enum ps_read read_out(struct ps_script *s, char *data, size_t *n)
 enum ps_read ps_script_read(struct ps_script *s, char *data, size_t *n,
                             apr_interval_time_t wait)
 {
-    apr_time_t until = wait < 0 ? APR_INT64_MAX : apr_time_now() + wait;
+    apr_time_t until = wait < 0 ? APR_INT64_MAX : ps_clock() + wait;
 
     if (s->failure != PS_READ_DATA) {
         return s->failure;
@@ -361,7 +325,7 @@ enum ps_read ps_script_read(struct ps_script *s, char *data, size_t *n,
     }
     for (;;) {
         enum ps_read found = read_out(s, data, n);
-        apr_interval_time_t most = until - apr_time_now();
+        apr_interval_time_t most = until - ps_clock();
 
         if (found != PS_READ_NOTHING || most <= 0) {
             return found;
@@ -393,4 +357,12 @@ void ps_script_end(struct ps_script *s, const char *why)
     if (!s->why) {
         s->why = why;
     }
+}
+
+void ps_script_close(struct ps_script *s)
+{
+    if (s->log) {
+        ps_script_log_read(s->log, s->r);
+    }
+    apr_pool_cleanup_run(s->r->pool, s, let_go);
 }

@@ -62,8 +62,14 @@ int ps_script_status(const struct ps_script *script);
 void ps_script_soak(struct ps_script *script);
 
 /**
+ * The request is done with it: pipes closed, the rest is the reaper's. The
+ * request's pool would do it otherwise.
+ */
+void ps_script_close(struct ps_script *script);
+
+/**
  * It is to end, now: the response cannot be sent. (Without this it goes on
- * after its request, if it does.) For the log: why.
+ * after its request, if it does.) For the log: why, a string literal.
  */
 void ps_script_end(struct ps_script *script, const char *why);
 

@@ -3,6 +3,8 @@
  */
 #include "script_body.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <http_protocol.h>
 #include <unistd.h>
@@ -19,7 +21,7 @@ void ps_body_open(struct ps_body *body, request_rec *r, int fd)
                    ? apr_brigade_create(r->pool, r->connection->bucket_alloc)
                    : NULL;
     body->ended = false;
-    body->since = apr_time_now();
+    body->since = ps_clock();
     body->status = OK;
 }
 
@@ -66,13 +68,42 @@ static enum ps_feed failed(struct ps_body *body, apr_status_t rv)
     return PS_FEED_FAILED;
 }
 
+/*
+ * httpd's input filter answers a wrong body itself, through the request's
+ * output filters, and then says that all is well. In the midst of an answer
+ * that would end it as if it were whole. So it comes here instead.
+ */
+static apr_status_t catch_error(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    struct ps_body *body = f->ctx;
+
+    for (apr_bucket *b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb);
+         b = APR_BUCKET_NEXT(b)) {
+        if (AP_BUCKET_IS_ERROR(b)) {
+            body->status = ((ap_bucket_error *)b->data)->status;
+        }
+    }
+    apr_brigade_cleanup(bb);
+    return AP_FILTER_ERROR;
+}
+
 /* PS_FEED_CLIENT: something has come, or nothing is there: see the brigade. */
 static enum ps_feed fetch(struct ps_body *body)
 {
-    apr_status_t rv =
-        ap_get_brigade(body->r->input_filters, body->bb, AP_MODE_READBYTES,
-                       APR_NONBLOCK_READ, HUGE_STRING_LEN);
+    static ap_filter_rec_t catches = {.name = "PS_BODY_ERROR",
+                                      .filter_func.out_func = catch_error};
+    request_rec *r = body->r;
+    ap_filter_t catcher = {.frec = &catches, .ctx = body, .c = r->connection};
+    ap_filter_t *outputs = r->output_filters;
+    apr_status_t rv;
 
+    r->output_filters = &catcher;
+    rv = ap_get_brigade(r->input_filters, body->bb, AP_MODE_READBYTES,
+                        APR_NONBLOCK_READ, HUGE_STRING_LEN);
+    r->output_filters = outputs;
+    if (body->status != OK) {
+        return PS_FEED_FAILED;
+    }
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
         return failed(body, rv);
     }
@@ -94,7 +125,7 @@ static enum ps_feed put(struct ps_body *body, apr_bucket *b)
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return PS_FEED_SCRIPT;
     }
-    body->since = apr_time_now();
+    body->since = ps_clock();
     if (n < 0) { /* it reads no more, which is its good right */
         ps_body_close(body);
         return PS_FEED_DONE;
@@ -123,7 +154,7 @@ enum ps_feed ps_body_feed(struct ps_body *body)
             if (state != PS_FEED_CLIENT || APR_BRIGADE_EMPTY(body->bb)) {
                 return state;
             }
-            body->since = apr_time_now();
+            body->since = ps_clock();
         }
         else if (APR_BUCKET_IS_METADATA(b)) {
             body->ended |= APR_BUCKET_IS_EOS(b);

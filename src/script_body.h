@@ -1,8 +1,9 @@
 /*
  * script_body - a request's body on its way into a script's standard input
  *
- * Never waits, neither for the client nor for the script, and holds no more of
- * the body than a filter hands out at once. One thread at a time.
+ * Never waits, neither for the client nor for the script (but for trailers,
+ * for which httpd's filter waits), and holds no more of the body than a filter
+ * hands out at once. One thread at a time.
  */
 #ifndef PS_SCRIPT_BODY_H
 #define PS_SCRIPT_BODY_H

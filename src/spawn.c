@@ -20,6 +20,7 @@
 /* As the kernel counts them, the C library's own two included. */
 #define SIGNALS 64
 #define MASK_BYTES (SIGNALS / 8)
+_Static_assert(_NSIG - 1 == SIGNALS, "as many signals as the kernel has here");
 
 struct order
 {
@@ -41,19 +42,37 @@ static void set_mask(const uint64_t *mask, uint64_t *before)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, before, MASK_BYTES);
 }
 
+/* Signals that dump core, and can come from the tenant. */
+static const int dumping[] = {SIGQUIT, SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+                              SIGFPE,  SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};
+
+static void end_at_once(int sig)
+{
+    (void)sig;
+    _exit(127);
+}
+
 /*
  * httpd's handlers would run on httpd's memory. A process has its own table of
- * them, so that this is nobody else's.
+ * them, so that this is nobody else's. A dump of core would end all that share
+ * the memory (before Linux 5.16), so that there is none until the program runs;
+ * execve(2) makes these, too, default.
  */
 static bool reset_signals(void)
 {
     /* struct sigaction as the kernel has it, on every machine shorter. */
     static const unsigned long by_default[8];
+    static const struct sigaction ending = {.sa_handler = end_at_once};
 
     for (int sig = 1; sig <= SIGNALS; sig++) {
         if (sig != SIGKILL && sig != SIGSTOP
             && syscall(SYS_rt_sigaction, sig, by_default, NULL, MASK_BYTES)
                    != 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < sizeof(dumping) / sizeof(dumping[0]); i++) {
+        if (sigaction(dumping[i], &ending, NULL) != 0) {
             return false;
         }
     }
@@ -70,7 +89,8 @@ static struct ps_outcome set_up(const struct ps_program *p)
     if (syscall(SYS_close_range, 3U, ~0U, 0U) != 0) {
         return failed(PS_STEP_CLOSE, errno);
     }
-    if (setpgid(0, 0) != 0) {
+    /* No controlling terminal, and no process group of another's to join. */
+    if (setsid() < 0) {
         return failed(PS_STEP_GROUP, errno);
     }
     if (!reset_signals()) {
@@ -128,9 +148,12 @@ static int run(void *arg)
     _exit(127);
 }
 
-/* A child that has ended, or is about to. */
-static void bury(pid_t pid)
+/* A child that has ended, or is about to; its id is nobody's from here on. */
+static void bury(pid_t *its)
 {
+    pid_t pid = *its;
+
+    *its = 0;
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
     }
 }
@@ -145,10 +168,6 @@ struct ps_outcome ps_spawn(const struct ps_program *program, pid_t *pid)
         .outcome = {.step = PS_STEP_KILLED},
     };
 
-    /* The child could not make it grow, under a limit on memory. */
-    for (size_t i = 0; i < sizeof(stack); i += 1024) {
-        *(volatile char *)&stack[i] = 0;
-    }
     /* None of httpd's handlers may run in a child that has its memory. */
     set_mask(&all, &before);
     *pid = 0;
@@ -160,7 +179,7 @@ struct ps_outcome ps_spawn(const struct ps_program *program, pid_t *pid)
         *pid = 0;
     }
     if (order.outcome.step != PS_STEP_NONE && *pid > 0) {
-        bury(*pid);
+        bury(pid);
     }
     set_mask(&before, NULL);
     return order.outcome;

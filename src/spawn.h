@@ -42,9 +42,10 @@ struct ps_program
 };
 
 /**
- * Start it: in a process group of its own, descriptors 0, 1 and 2 and no
- * other, default signal handlers, nothing blocked, limits, then the drop, whole
- * and verified; the folder, the file and the program are reached as the tenant.
+ * Start it: in a session and process group of its own, descriptors 0, 1 and 2
+ * and no other, default signal handlers, nothing blocked, limits, then the
+ * drop, whole and verified; the folder, the file and the program are reached as
+ * the tenant.
  *
  * Any thread of a child after ps_narrow(). Waits until the program runs, or
  * does not: on failure nothing is left of the child, and the outcome says where

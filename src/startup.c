@@ -28,6 +28,7 @@
 #include <http_core.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <unixd.h>
 
@@ -65,7 +66,7 @@ static bool dumps_are_open(apr_pool_t *p)
 }
 
 /* What stops httpd from running tenants at all; NULL: nothing. */
-static const char *system_error(apr_pool_t *p)
+static const char *system_error(apr_pool_t *p, bool spawns)
 {
     if (geteuid() != 0) {
         return PS_TAG_CONF_NOT_ROOT
@@ -85,6 +86,13 @@ static const char *system_error(apr_pool_t *p)
             "unshare(CLONE_FS) is refused, so that a tenant's chdir() "
             "would stay for the next one; let the container's seccomp "
             "profile allow unshare";
+    }
+    /* Closes nothing; CGI scripts need it. */
+    if (spawns && syscall(SYS_close_range, ~0U, ~0U, 0U) != 0) {
+        return PS_TAG_CONF_CLOSE_RANGE
+            "close_range(2) is refused, so that a CGI script would inherit "
+            "httpd's descriptors; it needs Linux 5.9, and a container's "
+            "seccomp profile that allows it; or PSCgiSpawn Off";
     }
     if (dumps_are_open(p)) {
         return PS_TAG_CONF_DUMPABLE
@@ -121,6 +129,19 @@ static bool complete_hosts(apr_pool_t *p, server_rec *first)
     return right;
 }
 
+/* Whether any host may start CGI scripts. */
+static bool spawns(server_rec *first)
+{
+    for (server_rec *s = first; s; s = s->next) {
+        if (ps_host_of(s)->covers
+            && ps_dir_effective(ps_dir_of(s->lookup_defaults)).cgi_spawn
+                   == PS_ON) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *s)
 {
@@ -134,7 +155,7 @@ int ps_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     }
     /* configtest by an ordinary user cannot know what root's start would. */
     if ((is_real_start() || geteuid() == 0) && ps_survey_any_covers(s)) {
-        wrong = system_error(ptemp);
+        wrong = system_error(ptemp, spawns(s));
     }
     if (wrong) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "%s", wrong);

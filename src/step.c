@@ -28,7 +28,7 @@ const char *ps_step_name(enum ps_step step)
         [PS_STEP_CLONE] = "starting a process",
         [PS_STEP_STDIO] = "setting standard input, output and error",
         [PS_STEP_CLOSE] = "closing other descriptors",
-        [PS_STEP_GROUP] = "making a process group",
+        [PS_STEP_GROUP] = "making a session",
         [PS_STEP_SIGNALS] = "resetting signals",
         [PS_STEP_LIMITS] = "setting limits",
         [PS_STEP_CHDIR] = "changing to its folder",

@@ -27,7 +27,7 @@ enum ps_step
     PS_STEP_CLONE,       /* start a process */
     PS_STEP_STDIO,       /* its standard input, output and error */
     PS_STEP_CLOSE,       /* close all other descriptors */
-    PS_STEP_GROUP,       /* a process group of its own */
+    PS_STEP_GROUP,       /* a session of its own */
     PS_STEP_SIGNALS,     /* default handlers, and no signal blocked */
     PS_STEP_LIMITS,      /* its limits */
     PS_STEP_CHDIR,       /* its working directory */

@@ -53,6 +53,7 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_CONF_TENANT "PS0405: "
 #define PS_TAG_CONF_LUA_SCOPE "PS0406: "
 #define PS_TAG_CONF_UNSHARE "PS0407: "
+#define PS_TAG_CONF_CLOSE_RANGE "PS0408: "
 
 /* The configuration is questionable */
 #define PS_TAG_WARN_ROOT "PS0501: "

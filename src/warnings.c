@@ -149,7 +149,8 @@ static void warn_tls(server_rec *s)
 /* What mod_cgi's and mod_cgid's own directives say of covered scripts. */
 static void warn_mod_cgi(server_rec *s)
 {
-    static const char *const names[] = {"CGIScriptTimeout", "ScriptLog"};
+    static const char *const names[] = {"CGIScriptTimeout", "CGIDScriptTimeout",
+                                        "ScriptLog"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (ps_find_directive(ap_conftree, names[i])) {

@@ -3,121 +3,61 @@
  * process of its own, to reach into httpd through the thread that has its
  * uid. The kernel refuses, as long as httpd is not dumpable.
  */
+#include "attacks.h"
 #include "privilege.h"
 #include "suites.h"
 #include "support.h"
 #include "tenant_thread.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char secret[] = "of httpd";
-
-/* Each returns 0 where it works, or an errno. */
-static int open_memory(pid_t tid)
-{
-    char path[64];
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/%d/mem", (int)tid);
-    fd = open(path, O_RDWR | O_CLOEXEC);
-    return fd >= 0 ? 0 : errno;
-}
-
-static int read_memory(pid_t tid)
-{
-    char copy[sizeof(secret)];
-    struct iovec to = {copy, sizeof(copy)};
-    struct iovec from = {secret, sizeof(secret)};
-
-    return process_vm_readv(tid, &to, 1, &from, 1, 0) >= 0 ? 0 : errno;
-}
-
-static int write_memory(pid_t tid)
-{
-    struct iovec word = {secret, sizeof(secret)};
-
-    return process_vm_writev(tid, &word, 1, &word, 1, 0) >= 0 ? 0 : errno;
-}
-
-static int trace(pid_t tid)
-{
-    return ptrace(PTRACE_SEIZE, tid, NULL, NULL) == 0 ? 0 : errno;
-}
-
-static int list_descriptors(pid_t tid)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)tid);
-    return count_entries(path) > 0 ? 0 : EACCES;
-}
-
-static int read_maps(pid_t tid)
-{
-    char path[64];
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/%d/maps", (int)tid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 ? 0 : errno;
-}
-
-static const struct row
-{
-    const char *name;
-    int (*attack)(pid_t tid);
-    int err;
-} rows[] = {
-    {"open its memory", open_memory, EACCES},
-    {"read its memory", read_memory, EPERM},
-    {"write its memory", write_memory, EPERM},
-    {"trace it", trace, EPERM},
-    {"list its descriptors", list_descriptors, EACCES},
-    {"read its map", read_maps, EACCES},
-};
-
 /* A process that the tenant's thread starts: the attacker. */
-struct attack
+struct order
 {
-    const struct row *row;
+    const struct attack *attack;
     int status; /* as waitpid(2) has it */
 };
 
 static void attack_myself(void *data)
 {
-    struct attack *attack = data;
+    struct order *order = data;
     pid_t victim = gettid();
     pid_t attacker = fork();
 
     if (attacker == 0) {
-        _exit(attack->row->attack(victim));
+        _exit(order->attack->try(victim));
     }
-    if (attacker < 0 || waitpid(attacker, &attack->status, 0) != attacker) {
-        attack->status = -1;
+    if (attacker < 0 || waitpid(attacker, &order->status, 0) != attacker) {
+        order->status = -1;
     }
 }
 
 START_TEST(refused)
 {
     struct ps_identity who = {TENANT, TENANT, 0, NULL};
-    struct attack attack = {.row = &rows[_i], .status = -1};
-    const char *name = attack.row->name;
+    struct order order = {.attack = &memory_attacks[_i], .status = -1};
+    const char *name = order.attack->name;
 
     become_narrow_server();
-    ck_assert(ps_run_as(&who, attack_myself, &attack).done);
-    ck_assert_msg(WIFEXITED(attack.status), "%s: status %d", name,
-                  attack.status);
-    ck_assert_msg(WEXITSTATUS(attack.status) == attack.row->err, "%s: %s", name,
-                  WEXITSTATUS(attack.status) == 0
-                      ? "it works"
-                      : strerror(WEXITSTATUS(attack.status)));
+    ck_assert(ps_run_as(&who, attack_myself, &order).done);
+    ck_assert_msg(WIFEXITED(order.status), "%s: status %d", name, order.status);
+    ck_assert_msg(
+        WEXITSTATUS(order.status) == order.attack->err, "%s: %s", name,
+        WEXITSTATUS(order.status) == 0 ? "it works"
+                                       : strerror(WEXITSTATUS(order.status)));
+}
+END_TEST
+
+/* The allowed twins, of these and of others' attacks. */
+START_TEST(attacks_are_attacks)
+{
+    const struct attack *attack = attack_at(_i);
+    int err = attack_own(TENANT, attack);
+
+    ck_assert_msg(err == 0, "%s: its own process: %s", attack->name,
+                  strerror(err));
 }
 END_TEST
 
@@ -126,7 +66,8 @@ Suite *privilege_attack_suite(void)
     Suite *suite = suite_create("privilege: attacks");
     TCase *tc = tcase_create("attacks");
 
-    add_as_root(tc, refused, ROWS(rows));
+    add_as_root(tc, refused, MEMORY_ATTACKS);
+    add_as_root(tc, attacks_are_attacks, ATTACKS);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -215,10 +215,38 @@ START_TEST(may_switch)
 }
 END_TEST
 
+static const struct none_row
+{
+    const char *name;
+    unsigned permitted, effective, inheritable;
+    bool want;
+} none_rows[] = {
+    {"none", 0, 0, 0, true},
+    {"permitted", SWITCHING, 0, 0, false},
+    {"effective", SWITCHING, SWITCHING, 0, false},
+    {"inheritable", 0, 0, SWITCHING, false},
+    {"the first one", 1, 0, 0, false},
+    {"the last one of the first word", 1U << 31, 0, 0, false},
+};
+
+/* Of the second word: check_drop_faults.c; and all, here before it. */
+START_TEST(none)
+{
+    const struct none_row *row = &none_rows[_i];
+
+    ck_assert(!ps_caps_are_none(&ps_kernel));
+    ck_assert_int_eq(
+        change_caps(row->permitted, row->effective, row->inheritable), 0);
+    ck_assert_msg(ps_caps_are_none(&ps_kernel) == row->want, "%s", row->name);
+    ck_assert_msg(ps_caps_are_idle(&ps_kernel) == (row->effective == 0),
+                  "%s: idle", row->name);
+}
+END_TEST
+
 /* Needs no root: each step has a name of its own, for the log. */
 START_TEST(step_names)
 {
-    for (int i = PS_STEP_NONE; i <= PS_STEP_RETURN; i++) {
+    for (int i = PS_STEP_NONE; i <= PS_STEP_KILLED; i++) {
         ck_assert_ptr_nonnull(ps_step_name((enum ps_step)i));
         for (int j = PS_STEP_NONE; j < i; j++) {
             ck_assert_str_ne(ps_step_name((enum ps_step)i),
@@ -240,6 +268,7 @@ Suite *privilege_kernel_suite(void)
     add_as_root(tc, drops_in_turn, 1);
     add_as_root(tc, root_from_root, 1);
     add_as_root(tc, may_switch, ROWS(may_rows));
+    add_as_root(tc, none, ROWS(none_rows));
     suite_add_tcase(suite, tc);
     return suite;
 }

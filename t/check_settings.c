@@ -32,6 +32,8 @@ static void assert_same_dir(const char *name, const struct ps_dir_settings *a,
     ck_assert_msg(a->trusted_path == b->trusted_path, "%s: trusted_path", name);
     ck_assert_msg(a->keep_open_file == b->keep_open_file, "%s: keep_open_file",
                   name);
+    ck_assert_msg(a->cgi_spawn == b->cgi_spawn, "%s: cgi_spawn", name);
+    ck_assert_msg(a->cgi_timeout == b->cgi_timeout, "%s: cgi_timeout", name);
     ck_assert_msg(a->extensions == b->extensions, "%s: extensions", name);
     ck_assert_msg(a->handlers == b->handlers, "%s: handlers", name);
     ck_assert_msg(a->ignored == b->ignored, "%s: ignored", name);
@@ -54,6 +56,7 @@ static const struct switch_row
      PS_ON},
     {"PSKeepOpenFile", false, offsetof(struct ps_dir_settings, keep_open_file),
      PS_OFF},
+    {"PSCgiSpawn", false, offsetof(struct ps_dir_settings, cgi_spawn), PS_ON},
     {"PSRootEnable", true, offsetof(struct ps_host_settings, root_enable),
      PS_OFF},
     {"PSCapDacOverride", true,
@@ -121,6 +124,7 @@ START_TEST(dir_create)
     struct ps_dir_settings *dir = ps_dir_create(pool);
 
     ck_assert_int_eq(dir->pinned, PS_UNSET);
+    ck_assert_int_eq(dir->cgi_timeout, 0);
     for (size_t i = 0; i < ROWS(switch_rows); i++) {
         ck_assert_msg(switch_rows[i].of_host
                           || *field(dir, &switch_rows[i]) == PS_UNSET,
@@ -129,6 +133,46 @@ START_TEST(dir_create)
     ck_assert_ptr_null(dir->extensions);
     ck_assert_ptr_null(dir->handlers);
     ck_assert_ptr_null(dir->ignored);
+}
+END_TEST
+
+/* ---- PSCgiTimeout: where nobody says it, the host's Timeout holds ---- */
+
+static const struct timeout_row
+{
+    const char *name;
+    apr_interval_time_t base, over, want;
+} timeout_rows[] = {
+    {"nothing said", 0, 0, 0},
+    {"outside", apr_time_from_sec(7), 0, apr_time_from_sec(7)},
+    {"here", 0, apr_time_from_sec(7), apr_time_from_sec(7)},
+    {"more here", apr_time_from_sec(7), apr_time_from_sec(9),
+     apr_time_from_sec(9)},
+    {"less here", apr_time_from_sec(9), apr_time_from_msec(7),
+     apr_time_from_msec(7)},
+    {"more than 32 bits hold", 1, apr_time_from_sec(1000000),
+     apr_time_from_sec(1000000)},
+};
+
+START_TEST(timeouts)
+{
+    const struct timeout_row *row = &timeout_rows[_i];
+    struct ps_dir_settings *base = ps_dir_create(pool);
+    struct ps_dir_settings *over = ps_dir_create(pool);
+    struct ps_dir_settings want = *ps_dir_create(pool);
+    struct ps_dir_settings *got;
+
+    base->cgi_timeout = row->base;
+    over->cgi_timeout = row->over;
+    want.cgi_timeout = row->want;
+    got = ps_dir_merge(pool, base, over);
+    assert_same_dir(row->name, got, &want);
+    ck_assert_msg(ps_dir_effective(got).cgi_timeout == row->want,
+                  "%s: the effect is %ld", row->name,
+                  (long)ps_dir_effective(got).cgi_timeout);
+    ck_assert_msg(base->cgi_timeout == row->base
+                      && over->cgi_timeout == row->over,
+                  "%s: a merge changes what it reads", row->name);
 }
 END_TEST
 
@@ -250,6 +294,8 @@ static const struct ps_dir_settings *place(size_t i)
     dir->check_suexec = place_rows[i].pinned;
     dir->trusted_path = place_rows[i].all;
     dir->keep_open_file = place_rows[i].pinned;
+    dir->cgi_spawn = place_rows[i].all;
+    dir->cgi_timeout = place_rows[i].list;
     dir->extensions = words;
     dir->handlers = place_rows[i].all == PS_ON ? words : NULL;
     dir->ignored = place_rows[i].pinned == PS_ON ? words : NULL;
@@ -284,6 +330,7 @@ Suite *settings_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, dir_create);
     tcase_add_loop_test(tc, switches, 0, (int)ROWS(switch_rows));
+    tcase_add_loop_test(tc, timeouts, 0, (int)ROWS(timeout_rows));
     tcase_add_loop_test(tc, lists, 0, (int)ROWS(list_rows));
     tcase_add_loop_test(tc, pinned_covers_all, 0, (int)ROWS(all_rows));
     tcase_add_loop_test(tc, associative, 0, (int)ROWS(place_rows));

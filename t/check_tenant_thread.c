@@ -24,6 +24,7 @@ struct view
     int runs;
     pid_t tid;
     bool in_tenant_thread;
+    const struct ps_identity *tenant;
     uintptr_t frame;
     struct ps_errand_result nested;
 };
@@ -35,6 +36,7 @@ static void look(void *data)
     view->runs++;
     view->tid = gettid();
     view->in_tenant_thread = ps_in_tenant_thread();
+    view->tenant = ps_thread_tenant();
     view->frame = (uintptr_t)__builtin_frame_address(0);
 }
 
@@ -54,6 +56,52 @@ START_TEST(errand_runs)
     ck_assert(view.in_tenant_thread);
     ck_assert(!ps_in_tenant_thread());
     ck_assert_uint_eq(threads_left(), 1);
+}
+END_TEST
+
+/* ---- whose it is ---- */
+
+static const struct ps_identity another = {STRANGER, TENANT, 0, NULL};
+static const struct ps_identity nobody = {(uid_t)-1, TENANT, 0, NULL};
+
+static const struct whose_row
+{
+    const char *name;
+    const struct ps_identity *who;
+    int runs;
+} whose_rows[] = {
+    {"a tenant's", &tenant, 1},
+    {"another tenant's", &another, 1},
+    {"the server's own user's", &server, 1},
+    {"nobody's, which does not run", &nobody, 0},
+};
+
+static void *look_in_thread(void *data)
+{
+    look(data);
+    return NULL;
+}
+
+/* It is of the one thread alone, and for as long as that lives. */
+START_TEST(whose)
+{
+    const struct whose_row *row = &whose_rows[_i];
+    struct view view = {.runs = 0};
+    struct view beside = {.tenant = row->who};
+    pthread_t thread;
+
+    become_narrow_server();
+    for (int i = 1; i <= 2; i++) {
+        ck_assert_msg(!ps_thread_tenant(), "%s: before", row->name);
+        ps_run_as(row->who, look, &view);
+        ck_assert_int_eq(view.runs, i * row->runs);
+        ck_assert_msg(view.tenant == (row->runs ? row->who : NULL),
+                      "%s: another's", row->name);
+        ck_assert_msg(!ps_thread_tenant(), "%s: afterwards", row->name);
+    }
+    ck_assert_int_eq(pthread_create(&thread, NULL, look_in_thread, &beside), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_msg(!beside.tenant, "%s: a thread of httpd's is", row->name);
 }
 END_TEST
 
@@ -129,7 +177,7 @@ static void nest(void *data)
     struct ps_identity other = {STRANGER, STRANGER, 0, NULL};
 
     view->nested = ps_run_as(&other, look, &of_nested);
-    look(view);
+    look(view); /* it is still the first one's */
 }
 
 START_TEST(nested)
@@ -142,6 +190,7 @@ START_TEST(nested)
     ck_assert(!view.nested.done);
     ck_assert_int_eq(view.nested.start_err, EDEADLK);
     ck_assert_int_eq(of_nested.runs, 0);
+    ck_assert_ptr_eq(view.tenant, &tenant);
 }
 END_TEST
 
@@ -204,6 +253,7 @@ Suite *tenant_thread_suite(void)
 
     tcase_set_timeout(tc, 30);
     add_as_root(tc, errand_runs, 1);
+    add_as_root(tc, whose, ROWS(whose_rows));
     add_as_root(tc, stack_of_main_thread, 1);
     add_as_root(tc, stack_of_worker, ROWS(worker_rows));
     add_as_root(tc, nested, 1);

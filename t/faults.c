@@ -74,13 +74,17 @@ int bad_capget(cap_user_header_t hdr, cap_user_data_t data)
     return goes_wrong() ? wrong_answer() : ps_kernel.capget(hdr, data);
 }
 
-/* One more is effective than there really is: CAP_CHOWN, or from 32 on. */
+/* One more in a set than there really is: CAP_CHOWN, or from 32 on. */
 int other_capget(cap_user_header_t hdr, cap_user_data_t data)
 {
     int result = ps_kernel.capget(hdr, data);
 
     if (goes_wrong()) {
-        data[row->which].effective |= 1U;
+        struct __user_cap_data_struct *word = &data[row->which];
+
+        word->effective |= row->flag == CAP_EFFECTIVE;
+        word->permitted |= row->flag == CAP_PERMITTED;
+        word->inheritable |= row->flag == CAP_INHERITABLE;
     }
     return result;
 }
@@ -91,15 +95,23 @@ int bad_prctl(int option, unsigned long arg)
                                                  : ps_kernel.prctl(option, arg);
 }
 
+static unsigned wrong_id(void)
+{
+    return row->value ? (unsigned)row->value : SERVER;
+}
+
 int bad_getresuid(uid_t *r, uid_t *e, uid_t *s)
 {
     uid_t *const ids[] = {r, e, s};
+    int result = ps_kernel.getresuid(r, e, s);
 
-    ps_kernel.getresuid(r, e, s);
+    if (!goes_wrong()) {
+        return result;
+    }
     if (row->err != 0) {
         return wrong_answer();
     }
-    *ids[row->which] = SERVER;
+    *ids[row->which] = wrong_id();
     return 0;
 }
 
@@ -128,11 +140,11 @@ int other_getgroups(int size, gid_t *list)
     return n;
 }
 
-/* Changes all right, and says that it was the server's for ever. */
+/* Changes all right, and says that it was another's for ever. */
 int bad_setfsuid(uid_t uid)
 {
     ps_kernel.setfsuid(uid);
-    return SERVER;
+    return (int)wrong_id();
 }
 
 int bad_setfsgid(gid_t gid)
@@ -181,6 +193,11 @@ cap_t bad_cap_get_proc(void)
     return caps;
 }
 
+int bad_kill(pid_t pid, int sig)
+{
+    return goes_wrong() ? wrong_answer() : ps_kernel.kill(pid, sig);
+}
+
 struct ps_kernel kernel_with(const struct fault *fault)
 {
     struct ps_kernel k = ps_kernel;
@@ -201,6 +218,7 @@ struct ps_kernel kernel_with(const struct fault *fault)
     k.setfsgid = wrong->setfsgid ? wrong->setfsgid : k.setfsgid;
     k.capget = wrong->capget ? wrong->capget : k.capget;
     k.cap_get_proc = wrong->cap_get_proc ? wrong->cap_get_proc : k.cap_get_proc;
+    k.kill = wrong->kill ? wrong->kill : k.kill;
     return k;
 }
 

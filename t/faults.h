@@ -21,17 +21,17 @@ struct fault
     int call;               /* which call of it, from 1; 0: each */
     int option;             /* of prctl, if the call is that */
     int err;                /* it fails with this; 0: it returns `value` */
-    int value;
-    int which;             /* of several results, the one that is wrong */
-    cap_flag_t flag;       /* of several sets */
-    cap_flag_value_t held; /* what CAP_SETUID (CAP_CHOWN: set) is there */
-    bool further;          /* the server has two groups besides its own */
-    bool no_groups;        /* the tenant has none; else two */
-    bool same_user;        /* the tenant is the server's own user */
-    bool back;             /* from the tenant to the server */
-    bool raised;           /* capabilities are still effective afterwards */
-    int left;              /* groups that the server keeps in narrowing */
-    enum ps_step step;     /* what is to come of it */
+    int value;              /* also: the wrong id; 0: the server's */
+    int which;              /* of several results, the one that is wrong */
+    cap_flag_t flag;        /* of several sets */
+    cap_flag_value_t held;  /* what CAP_SETUID (CAP_CHOWN: set) is there */
+    bool further;           /* the server has two groups besides its own */
+    bool no_groups;         /* the tenant has none; else two */
+    bool same_user;         /* the tenant is the server's own user */
+    bool back;              /* from the tenant to the server */
+    bool raised;            /* capabilities are still effective afterwards */
+    int left;               /* groups that the server keeps in narrowing */
+    enum ps_step step;      /* what is to come of it */
     int want_err;
 };
 
@@ -57,6 +57,7 @@ int idle_setfsgid(gid_t gid);
 int opening_setfsuid(uid_t uid);
 cap_t no_cap_get_proc(void);
 cap_t bad_cap_get_proc(void);
+int bad_kill(pid_t pid, int sig);
 
 #define WITH(member) .wrong = {.member = bad_##member}
 #define FAILS(e) .err = (e), .want_err = (e)

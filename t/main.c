@@ -3,19 +3,25 @@
  *
  * Checks that change ids need root. Without it they are skipped, which the
  * last line says, or fail, where PS_MUST_RUN=1 stands in the environment.
+ * Under another name this is the program that some of them start: report.h.
  */
+#include "report.h"
 #include "suites.h"
 #include "support.h"
 
 #include <apr_general.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-int main(void)
+int main(int argc, char **argv)
 {
     SRunner *runner;
     int failed;
 
+    if (argc > 0 && strcmp(argv[0], REPORT) == 0) {
+        return report(argv);
+    }
     if (apr_initialize() != APR_SUCCESS) {
         fputs("APR does not start\n", stderr);
         return EXIT_FAILURE;
@@ -33,7 +39,9 @@ int main(void)
     srunner_add_suite(runner, path_limits_suite());
     srunner_add_suite(runner, path_growth_suite());
     srunner_add_suite(runner, stack_suite());
+    srunner_add_suite(runner, identity_suite());
     srunner_add_suite(runner, privilege_faults_suite());
+    srunner_add_suite(runner, drop_faults_suite());
     srunner_add_suite(runner, privilege_kernel_suite());
     srunner_add_suite(runner, privilege_return_suite());
     srunner_add_suite(runner, privilege_attack_suite());
@@ -44,6 +52,15 @@ int main(void)
     srunner_add_suite(runner, tenant_thread_suite());
     srunner_add_suite(runner, tenant_refused_suite());
     srunner_add_suite(runner, tenant_signals_suite());
+    srunner_add_suite(runner, signal_suite());
+    srunner_add_suite(runner, signal_faults_suite());
+    srunner_add_suite(runner, spawn_suite());
+    srunner_add_suite(runner, spawn_already_suite());
+    srunner_add_suite(runner, spawn_refused_suite());
+    srunner_add_suite(runner, spawn_faults_suite());
+    srunner_add_suite(runner, spawn_many_suite());
+    srunner_add_suite(runner, spawn_attack_suite());
+    srunner_add_suite(runner, spawn_lease_suite());
 
     srunner_set_fork_status(runner, CK_FORK);
     srunner_run_all(runner, CK_NORMAL);

@@ -211,7 +211,7 @@ size_t threads_left(void)
     return n;
 }
 
-static bool is_able(void)
+bool is_able(void)
 {
     struct status status;
 

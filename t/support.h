@@ -89,6 +89,9 @@ size_t threads_left(void);
 /** Descriptors that this process has open. */
 size_t count_descriptors(void);
 
+/** Whether checks that need root can run: root, with what it takes. */
+bool is_able(void);
+
 /**
  * What an httpd child does as root: keep capabilities, then take the ids of
  * the server, {SERVER} as groups included. Raw calls, and asserted.
