@@ -27,6 +27,7 @@ struct answer
     apr_bucket_brigade *bb;
     char *data; /* of the header lines: read, and not all used; NULL: none */
     size_t length, used;
+    size_t before; /* so many bytes of header lines were read before those */
 };
 
 bool ps_cgi_spawns(const request_rec *r)
@@ -114,9 +115,29 @@ static const char *const *arguments_of(request_rec *r)
 
 /* ---- reading ---- */
 
+/* httpd keeps them all until they are sent. */
+#define HEADERS_MOST ((size_t)1024 * 1024)
+
+static int wrong_headers(request_rec *r, const char *what)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  PS_TAG_HEADERS "%s: failed: the script sent %s", r->filename,
+                  what);
+    r->status = HTTP_OK;
+    r->status_line = NULL;
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
 static enum ps_read read_more(struct answer *a)
 {
+    a->before += a->used;
     a->used = 0;
+    if (a->before > HEADERS_MOST) {
+        wrong_headers(a->r, "more than 1 MB of header lines");
+        a->data = NULL;
+        a->length = 0;
+        return PS_READ_END;
+    }
     return ps_script_read_buffer(a->script, a->bb->bucket_alloc, &a->data,
                                  &a->length, -1);
 }
@@ -202,9 +223,20 @@ static void send_end(struct answer *a, bool whole)
 
 static int send_body(struct answer *a)
 {
-    enum ps_read how =
-        ps_script_copy(a->script, a->r->output_filters, a->bb, true);
+    request_rec *r = a->r;
+    bool pending = true;
+    enum ps_read how;
 
+    if (r->header_only) {
+        ps_script_limit(a->script);
+    }
+    how = ps_script_copy(a->script, r->output_filters, a->bb, &pending);
+    if (how != PS_READ_END && pending) {
+        apr_brigade_cleanup(a->bb);
+        r->status = HTTP_OK;
+        r->status_line = NULL;
+        return ps_script_status(a->script);
+    }
     send_end(a, how == PS_READ_END);
     return OK;
 }
@@ -275,6 +307,9 @@ static int answer_parsed(struct answer *a)
     apr_table_unset(r->headers_out, "Transfer-Encoding");
     if (status != OK) {
         return end_early(a, status);
+    }
+    if (r->status < HTTP_OK) {
+        return wrong_headers(r, "an interim status as the final one");
     }
     location = apr_table_get(r->headers_out, "Location");
     if (location && r->status == HTTP_OK) {

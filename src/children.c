@@ -80,12 +80,15 @@ static void look_at_start(struct ps_child *child, apr_time_t now)
         return;
     }
     if (child->pid > 0) {
+        deliver(child, child->pid, SIGKILL);
+    }
+    if (!child->stuck) {
+        child->stuck = true;
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf,
                      PS_TAG_STUCK "process %" APR_PID_T_FMT
                                   " of uid %u has not come to its program, "
-                                  "and is killed",
+                                  "and gets KILL",
                      child->pid, child->uid);
-        deliver(child, child->pid, SIGKILL);
     }
     child->deadline = now + PS_START_MOST;
     child->next = child->deadline;

@@ -40,6 +40,7 @@ struct ps_child
     const char *why;           /* it is to end; NULL: it is not */
     bool asked;                /* ... TERM was sent */
     bool killed;               /* ... KILL, too */
+    bool stuck;                /* its start was, which has been said */
     apr_time_t deadline;       /* for the start, or for KILL */
     apr_time_t next;           /* look */
     apr_interval_time_t wait;  /* until the look after that */

@@ -86,13 +86,14 @@ static apr_status_t run_command(ap_filter_t *f, apr_bucket_brigade *bb,
         .timeout = ps_cgi_timeout(r),
     };
     struct ps_script *script;
+    bool pending = false;
     enum ps_read how;
 
     add_names(r);
     if (ps_script_start(r, &command, &script) != OK) {
         return APR_EGENERAL;
     }
-    how = ps_script_copy(script, f->next, bb, false);
+    how = ps_script_copy(script, f->next, bb, &pending);
     ps_script_close(script);
     return how == PS_READ_GONE ? APR_ECONNABORTED : APR_SUCCESS;
 }

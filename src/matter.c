@@ -186,6 +186,27 @@ int ps_check_htaccess(struct ps_matter *m)
     return ps_turn_away(m->r, HTTP_FORBIDDEN);
 }
 
+int ps_check_page(struct ps_matter *m)
+{
+    request_rec *page = m->r->main;
+    struct stat st;
+
+    if (!page || m->facts.pinned || m->facts.reads_only
+        || !m->rules.trusted_path
+        || (stat(page->filename, &st) == 0 && S_ISREG(st.st_mode)
+            && (st.st_uid == 0 || st.st_uid == m->facts.owner)
+            && !(st.st_mode & S_IWOTH)
+            && (!(st.st_mode & S_IWGRP) || st.st_gid == m->facts.group))) {
+        return OK;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, m->r,
+                  PS_TAG_PAGE "%s: refused: others than uid %u, gid %u can "
+                              "write %s, which includes it",
+                  m->r->filename, m->facts.owner, m->facts.group,
+                  page->filename);
+    return ps_turn_away(m->r, HTTP_FORBIDDEN);
+}
+
 void ps_note_htaccess(request_rec *sub)
 {
     request_rec *r = ps_outermost(sub);

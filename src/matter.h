@@ -47,6 +47,13 @@ int ps_gather(struct ps_matter *m);
  */
 int ps_check_htaccess(struct ps_matter *m);
 
+/**
+ * In owner mode: whether a subrequest that runs something was asked for by a
+ * page of its own tenant's, or of root's: it takes over the page's environment
+ * (mod_include's #set). OK, or 403, logged. After ps_gather().
+ */
+int ps_check_page(struct ps_matter *m);
+
 /** Start over with the filters that every response has; returns `status`. */
 int ps_turn_away(request_rec *r, int status);
 

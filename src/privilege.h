@@ -60,8 +60,10 @@ struct ps_outcome ps_drop_for_exec(const struct ps_kernel *k,
  * reach this thread.
  *
  * A thread of a child after ps_narrow() that has the server's identity and is
- * nobody's. `*err` is 0, or why no process got the signal (errno). On failure
- * of the way back the thread may be anything in between: the process must end.
+ * nobody's, and holds the two capabilities: without them the user could slow it
+ * down for ever (setpriority(2) and its like look at the effective uid). `*err`
+ * is 0, or why no process got the signal (errno). On failure of the way back
+ * the thread may be anything in between: the process must end.
  */
 struct ps_outcome ps_signal_as(const struct ps_kernel *k, uid_t uid, pid_t pid,
                                int sig, int *err);

@@ -261,18 +261,59 @@ int ps_reaper_start(apr_pool_t *pchild)
     return start_thread();
 }
 
+/*
+ * A start takes less than a millisecond, but a tenant can hold one up (by a
+ * signal, or a file system of her own), and with it a thread of httpd. So no
+ * more than so many of hers at once; others wait, for so long.
+ */
+#define STARTS_OF_ONE 4
+#define START_WAIT apr_time_from_msec(500)
+#define START_PAUSE apr_time_from_msec(1)
+
+static bool too_many_start(uid_t uid)
+{
+    int starts = 0;
+
+    for (struct ps_child *c = first_child(); c; c = next_child(c)) {
+        starts += c->uid == uid && !apr_atomic_read32(&c->runs);
+    }
+    return starts >= STARTS_OF_ONE;
+}
+
+/* With the lock held, where true. */
+static bool gets_its_turn(uid_t uid, sigset_t *before)
+{
+    apr_time_t until = ps_clock() + START_WAIT;
+
+    lock(before);
+    while (too_many_start(uid)) {
+        unlock(before);
+        if (ps_clock() >= until) {
+            return false;
+        }
+        apr_sleep(START_PAUSE);
+        lock(before);
+    }
+    return true;
+}
+
 struct ps_child *ps_child_announce(uid_t uid)
 {
     struct ps_child *child = calloc(1, sizeof(*child));
     sigset_t before;
 
     if (!child) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (!gets_its_turn(uid, &before)) {
+        free(child);
+        errno = EAGAIN;
         return NULL;
     }
     child->uid = uid;
     child->deadline = ps_clock() + PS_START_MOST;
     child->next = child->deadline;
-    lock(&before);
     APR_RING_INSERT_TAIL(&children, child, ps_child, link);
     if (child->next < awake_at) {
         wake();

@@ -24,8 +24,9 @@ struct ps_child;
 int ps_reaper_start(apr_pool_t *pchild);
 
 /**
- * Announce a program that is about to start as `uid`, in any thread. NULL: out
- * of memory.
+ * Announce a program that is about to start as `uid`, in any thread. NULL, and
+ * errno: ENOMEM; EAGAIN where too many of the tenant's starts do not get on,
+ * each of which holds a thread of httpd. Waits a moment before it says so.
  */
 struct ps_child *ps_child_announce(uid_t uid);
 

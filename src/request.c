@@ -195,6 +195,9 @@ static int decide_and_run(struct ps_matter *m)
     }
     v = ps_decide(&m->facts, &m->rules);
     status = v.action == PS_REFUSE ? OK : ps_check_htaccess(m);
+    if (status == OK && v.action == PS_RUN) {
+        status = ps_check_page(m);
+    }
     if (status != OK) {
         return status;
     }

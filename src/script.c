@@ -41,6 +41,7 @@ struct ps_script
     int client; /* the connection's socket; -1: none, or no use */
     apr_interval_time_t timeout;
     apr_time_t since;     /* it took or gave something */
+    apr_time_t until;     /* its output is read; 0: to its end */
     unsigned reads;       /* in a row */
     bool asked;           /* the client's socket had something, and yet not */
     bool ended;           /* its output has */
@@ -98,7 +99,7 @@ static int client_of(const request_rec *r)
 /* From here on it is the request's; nothing may interrupt it (see reaper.c). */
 static struct ps_outcome spawn(struct ps_script *s, const struct ps_program *p)
 {
-    struct ps_outcome outcome = {.step = PS_STEP_CLONE, .err = ENOMEM};
+    struct ps_outcome outcome = {.step = PS_STEP_CLONE};
     sigset_t all, before;
 
     sigfillset(&all);
@@ -114,6 +115,9 @@ static struct ps_outcome spawn(struct ps_script *s, const struct ps_program *p)
         else {
             ps_child_failed(s->child);
         }
+    }
+    else {
+        outcome.err = errno;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return outcome;
@@ -315,6 +319,10 @@ enum ps_read ps_script_read(struct ps_script *s, char *data, size_t *n,
     if (s->failure != PS_READ_DATA) {
         return s->failure;
     }
+    if (s->until != 0 && ps_clock() >= s->until) {
+        s->ended = true;
+        return PS_READ_END;
+    }
     if (++s->reads > READS_IN_A_ROW) {
         enum ps_read found = wait_and_serve(s, 0);
 
@@ -342,11 +350,19 @@ int ps_script_status(const struct ps_script *s)
     return s->status;
 }
 
+void ps_script_limit(struct ps_script *s)
+{
+    if (s->until == 0) {
+        s->until = ps_clock() + s->timeout;
+    }
+}
+
 void ps_script_soak(struct ps_script *s)
 {
     char data[4096];
     size_t n;
 
+    ps_script_limit(s);
     do {
         n = sizeof(data);
     } while (ps_script_read(s, data, &n, -1) == PS_READ_DATA);

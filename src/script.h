@@ -58,7 +58,13 @@ enum ps_read ps_script_read(struct ps_script *script, char *data, size_t *n,
 /** The status for PS_READ_TIMEOUT, PS_READ_GONE and PS_READ_BODY. */
 int ps_script_status(const struct ps_script *script);
 
-/** Read, and drop, what is left of the output, as a redirect does. */
+/**
+ * From here on the output is of no use to the client: it is read for as long as
+ * the program could be silent, and no longer.
+ */
+void ps_script_limit(struct ps_script *script);
+
+/** Read, and drop, what is left of the output, within that limit. */
 void ps_script_soak(struct ps_script *script);
 
 /**

@@ -54,7 +54,7 @@ static bool pass(struct ps_script *script, ap_filter_t *next,
 }
 
 enum ps_read ps_script_copy(struct ps_script *script, ap_filter_t *next,
-                            apr_bucket_brigade *bb, bool pending)
+                            apr_bucket_brigade *bb, bool *pending)
 {
     apr_interval_time_t wait = 0;
 
@@ -63,32 +63,31 @@ enum ps_read ps_script_copy(struct ps_script *script, ap_filter_t *next,
         size_t n;
         enum ps_read found =
             ps_script_read_buffer(script, bb->bucket_alloc, &data, &n, wait);
+        bool waits = *pending || !APR_BRIGADE_EMPTY(bb);
+        bool sends = false;
 
-        pending |= !APR_BRIGADE_EMPTY(bb);
         if (found == PS_READ_DATA) {
             APR_BRIGADE_INSERT_TAIL(
                 bb, apr_bucket_heap_create(data, n, apr_bucket_free,
                                            bb->bucket_alloc));
             wait = 0;
-            if (is_full(bb)) {
-                pending = false;
-                if (!pass(script, next, bb, false)) {
-                    return PS_READ_GONE;
-                }
-            }
+            sends = is_full(bb);
         }
         else if (found != PS_READ_NOTHING) {
             return found;
         }
-        else if (pending && wait == 0) {
+        else if (waits && wait == 0) {
             wait = MOMENT;
         }
         else {
-            if (pending && !pass(script, next, bb, true)) {
+            wait = -1;
+            sends = waits;
+        }
+        if (sends) {
+            *pending = false;
+            if (!pass(script, next, bb, found == PS_READ_NOTHING)) {
                 return PS_READ_GONE;
             }
-            pending = false;
-            wait = -1;
         }
     }
 }

@@ -12,14 +12,14 @@
 
 /**
  * Pass the output on to `next`, behind what `bb` holds: at once when the script
- * pauses, else a piece after the other. `pending`: the header lines wait to be
- * sent, too, even if nothing follows.
+ * pauses, else a piece after the other. `*pending`: the header lines wait to be
+ * sent, too, even if nothing follows; false once something was.
  *
  * PS_READ_END: what is left to be sent is in `bb`, the end is the caller's.
  * Else why it is not whole; the script is to end.
  */
 enum ps_read ps_script_copy(struct ps_script *script, ap_filter_t *next,
-                            apr_bucket_brigade *bb, bool pending);
+                            apr_bucket_brigade *bb, bool *pending);
 
 /**
  * Read into a new buffer, which is the connection's. PS_READ_DATA alone gives

@@ -24,7 +24,8 @@ struct ps_script_log
 {
     int fd;
     apr_size_t left; /* so many bytes may still be logged */
-    bool full;       /* ... which has been said */
+    int lines;       /* ... and so many lines */
+    bool full;       /* it is, which has been said */
     size_t length;   /* of the line so far */
     server_rec *server;
     char *name; /* of the script */
@@ -44,6 +45,7 @@ struct ps_script_log *ps_script_log_open(request_rec *r, int fd)
     }
     log->fd = fd;
     log->left = PS_SCRIPT_LOG_MOST;
+    log->lines = PS_SCRIPT_LOG_LINES;
     log->full = false;
     log->length = 0;
     log->server = r->server;
@@ -71,16 +73,17 @@ static void say_full(struct ps_script_log *log, request_rec *r)
 {
     static const char text[] =
         PS_TAG_STDERR_FULL "%s: more than %" APR_SIZE_T_FMT
-                           " bytes of standard error: the rest is dropped";
+                           " bytes, or %d lines, of standard error: the rest "
+                           "is dropped";
 
     log->full = true;
     if (r) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, text, log->name,
-                      PS_SCRIPT_LOG_MOST);
+                      PS_SCRIPT_LOG_MOST, PS_SCRIPT_LOG_LINES);
         return;
     }
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, log->server, text, log->name,
-                 PS_SCRIPT_LOG_MOST);
+                 PS_SCRIPT_LOG_MOST, PS_SCRIPT_LOG_LINES);
 }
 
 static void end_line(struct ps_script_log *log, request_rec *r)
@@ -93,6 +96,7 @@ static void end_line(struct ps_script_log *log, request_rec *r)
     }
     log->length = 0;
     if (n > 0) {
+        log->lines--;
         memcpy(text, log->line, n);
         text[n] = '\0';
         say(log, r, text);
@@ -102,7 +106,7 @@ static void end_line(struct ps_script_log *log, request_rec *r)
 static void take(struct ps_script_log *log, request_rec *r, const char *data,
                  size_t n)
 {
-    for (; n > 0 && log->left > 0; data++, n--, log->left--) {
+    for (; n > 0 && log->left > 0 && log->lines > 0; data++, n--, log->left--) {
         if (*data == '\n') {
             end_line(log, r);
             continue;
@@ -129,7 +133,10 @@ void ps_script_log_read(struct ps_script_log *log, request_rec *r)
         if (n > 0) {
             take(log, r, data, (size_t)n);
         }
-        else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        if (n > 0 && (r || !log->full)) {
+            continue;
+        }
+        if (n >= 0 || (errno != EAGAIN && errno != EINTR)) {
             end_line(log, r);
             close(log->fd);
             log->fd = -1;

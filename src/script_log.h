@@ -11,8 +11,12 @@
 
 #include <stdbool.h>
 
-/** Most bytes of one script that are logged; the rest is read, and dropped. */
+/**
+ * Most bytes, and lines, of one script that are logged. The rest is read, and
+ * dropped; after the end of the request it is not read.
+ */
 #define PS_SCRIPT_LOG_MOST ((apr_size_t)64 * 1024)
+#define PS_SCRIPT_LOG_LINES 1000
 
 struct ps_script_log;
 

@@ -29,6 +29,7 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_NO_FILE "PS0110: " /* a FIFO, socket or device */
 #define PS_TAG_NO_EXEC "PS0111: " /* the tenant may not execute it */
 #define PS_TAG_NO_CGI "PS0112: " /* not to be run as a CGI script */
+#define PS_TAG_PAGE "PS0113: " /* included by a page of another's */
 
 /* A request failed: 500 */
 #define PS_TAG_DROP "PS0201: " /* the drop failed */
@@ -41,6 +42,7 @@ APLOG_USE_MODULE(process_security);
 #define PS_TAG_SPAWN "PS0208: " /* a script could not be started */
 #define PS_TAG_SLOW "PS0209: " /* PSCgiTimeout without output */
 #define PS_TAG_BODY "PS0210: " /* the request's body could not be read */
+#define PS_TAG_HEADERS "PS0211: " /* a script's header lines are not right */
 
 /* A child could not start */
 #define PS_TAG_CHILD "PS0301: "
