@@ -3,44 +3,40 @@
 Private servers that serve the same 1 KB file, without the module and with it,
 are asked by ab(1) in turns, so that all of them see the same machine. Each
 turn begins and ends with a checked answer; a twin of each server, with
-mod_who, tells who reads the file. Prints a table, writes build/bench.json, and
-exits 1 if an answer or a log was not as it must be, or a child ended.
+mod_who, tells who reads the file. bench_cgi.py does the like for scripts.
+Prints tables, writes build/bench.json, and exits 1 if an answer or a log was
+not as it must be, or a child ended.
 
-QUICK=1          3 rounds of 1 s, not 7 of 2 s
+QUICK=1          3 rounds of 1 s (scripts 0.6), not 7 of 2 s
 BENCH_MUST=1     a missed target fails, too
 BENCH_MPM="..."  of prefork, worker and event only these
+BENCH_PART="..." of files and cgi only these
 BENCH_MODULE=... another mod_process_security.so than this tree's
 """
 import contextlib
 import datetime
+import functools
 import json
 import os
-import pathlib
 import re
 import resource
 import shlex
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 from typing import NamedTuple
 
+import bench_cgi
+import bench_load
 import harness
+from bench_load import (CONNECTIONS, MODULE, MPMS, OURS, ROUNDS, SECONDS, Stop,
+                        check_answer, compared, figures, interleave, lasting)
 from harness import ALICE, Tenant, Who, put, put_folder, server_ids
 
-ROUNDS, SECONDS = (3, 1) if os.environ.get("QUICK") == "1" else (7, 2)
-CONNECTIONS = 8
 AB = shutil.which("ab")
-MODULE = pathlib.Path(os.environ.get("BENCH_MODULE") or harness.MODULE)
 RESULT = harness.TOP / "build" / "bench.json"
-
-# Many more than ab has connections: none starts or ends meanwhile.
-PROCESSES = "StartServers 32\nMinSpareServers 1\nMaxSpareServers 200\n"
-THREADS = ("StartServers 2\nThreadsPerChild 16\nMaxRequestWorkers 32\n"
-           "MinSpareThreads 1\nMaxSpareThreads 32\n")
-ALL = "MaxKeepAliveRequests 0\nMaxConnectionsPerChild 0\n"
-MPMS = {"prefork": PROCESSES, "worker": THREADS, "event": THREADS}
+PARTS = ("files", "cgi")
 
 
 class Server(NamedTuple):
@@ -76,31 +72,12 @@ TARGETS = {("keep-alive", "pinned"): 0.95,
            ("keep-alive", "owner"): 0.75}
 
 
-class Stop(Exception):
-    """Why there is nothing to compare, in a sentence."""
-
-
-@contextlib.contextmanager
 def running(folder, mpm, server, with_who=False):
-    ours = f"LoadModule process_security_module {MODULE}\n"
     who = f"LoadModule who_module {harness.MOD_WHO}\n"
-    load = ours * server.covered + who * with_who
-    config = harness.vhost("bench", folder / server.name, server.extra)
-    httpd = harness.Httpd(folder, mpm, config, modules=server.modules,
-                          main_config=load + ALL + MPMS[mpm], load=False)
-    try:
-        with httpd:
-            yield httpd
-    finally:
-        httpd.stop()  # also when it started, but did not listen
-
-
-def check_answer(httpd, server, path):
-    answer = httpd.get(path, "bench")
-    if answer.status != 200 or answer.text != server.body:
-        raise Stop(f"{httpd.mpm}, {server.name}: wrong answer to {path}: "
-                   f"{answer.status}, {answer.text[:60]!r}\n{httpd.log()}")
-    return answer
+    return bench_load.running(
+        folder, mpm, harness.vhost("bench", folder / server.name,
+                                   server.extra),
+        OURS * server.covered + who * with_who, server.modules)
 
 
 def check_reader(httpd, server):
@@ -108,7 +85,7 @@ def check_reader(httpd, server):
     the others are too, or all are the server's."""
     own, tenant = server_ids(), server.reads
     for path in [w.path for w in WORKLOADS] * CONNECTIONS:
-        answer = check_answer(httpd, server, path)
+        answer = check_answer(httpd, server.name, path, server.body)
         fields = Who(answer.headers.get("x-who", "")).fields
         for name, mine, hers in (("Uid", own.uid, tenant.uid),
                                  ("Gid", own.gid, tenant.gid)):
@@ -126,12 +103,12 @@ def ab_command(workload, port):
 
 def turn(httpd, server, workload):
     """One run of ab: its figures, and the part of a CPU that it took."""
-    check_answer(httpd, server, workload.path)
+    check_answer(httpd, server.name, workload.path, server.body)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(ab_command(workload, httpd.port), text=True,
                           check=False, capture_output=True, timeout=90)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    check_answer(httpd, server, workload.path)
+    check_answer(httpd, server.name, workload.path, server.body)
     found = {name: float(number) for name, number in re.findall(
         r"^([\w -]+):\s+(\d+\.?\d*)(?!\S)", done.stdout, re.M)}
     complete = found.get("Complete requests", 0)
@@ -147,24 +124,19 @@ def turn(httpd, server, workload):
             "ab_cpu": cpu / found["Time taken for tests"]}
 
 
+def turns(workload, servers):
+    return {server.name: functools.partial(turn, httpd, server, workload)
+            for server, httpd in servers}
+
+
 def measure(mpm, workload, servers):
-    """Rows of the table; each round begins with the next server."""
-    turns = {server: [] for server, _ in servers}
-    for n in range(ROUNDS):
-        first = n % len(servers)
-        for server, httpd in servers[first:] + servers[:first]:
-            turns[server].append(turn(httpd, server, workload))
-    bare = [t["rps"] for t in turns[SERVERS[0]]]
-    for server, rounds in turns.items():
-        rps = [t["rps"] for t in rounds]
-        ratio = statistics.median(r / b for r, b in zip(rps, bare))
-        target = TARGETS.get((workload.name, server.name))
-        yield {"mpm": mpm, "workload": workload.name, "server": server.name,
-               "median": statistics.median(rps), "min": min(rps),
-               "max": max(rps), "ratio": ratio, "target": target,
-               "verdict": ("-" if target is None else
-                           "ok" if ratio >= target else "missed"),
-               "rounds": rounds}
+    """Rows of the table."""
+    said = interleave(turns(workload, servers))
+    for name, rounds in said.items():
+        yield {"mpm": mpm, "workload": workload.name, "server": name,
+               **figures(rounds),
+               **compared(rounds, said[SERVERS[0].name],
+                          TARGETS.get((workload.name, name)))}
 
 
 def bench_mpm(folder, mpm):
@@ -174,17 +146,12 @@ def bench_mpm(folder, mpm):
     with contextlib.ExitStack() as stack:
         servers = [(server, stack.enter_context(running(folder, mpm, server)))
                    for server in SERVERS]
-        for workload in WORKLOADS:  # warms up
-            for server, httpd in servers:
-                turn(httpd, server, workload)
-        children = [set(httpd.children()) for _, httpd in servers]
-        rows = [row for workload in WORKLOADS
-                for row in measure(mpm, workload, servers)]
-        for (server, httpd), before in zip(servers, children):
-            if not before <= set(httpd.children()):
-                raise Stop(f"{mpm}, {server.name}: a child ended: {before}, "
-                           f"{httpd.children()}\n{httpd.log()}")
-    return rows
+        for workload in WORKLOADS:
+            for warm_up in turns(workload, servers).values():
+                warm_up()
+        with lasting({server.name: httpd for server, httpd in servers}):
+            return [row for workload in WORKLOADS
+                    for row in measure(mpm, workload, servers)]
 
 
 def facts():
@@ -208,27 +175,40 @@ ROW = ("{mpm:7}  {workload:15}  {server:6}  {median:6.0f} [{min:5.0f}-"
        "{max:5.0f}]  {ratio:.3f}  {target:>6}  {verdict}")
 
 
+def bench_files(folder, mpms, result):
+    """Prints the table, puts the rows into `result`; what was missed."""
+    result["rows"] = []
+    for server in SERVERS:
+        put_folder(folder / server.name, *server.folder)
+        put(folder / server.name / "1k.txt", server.body, *server.file)
+    print(HEAD)
+    for mpm in mpms:
+        for row in bench_mpm(folder, mpm):
+            result["rows"].append(row)
+            print(ROW.format(**{**row, "target": row["target"] or "-"}),
+                  flush=True)
+    busy = [t["ab_cpu"] for row in result["rows"] for t in row["rounds"]]
+    print(f"ab itself took {min(busy):.0%} to {max(busy):.0%} of one CPU.")
+    return [row for row in result["rows"] if row["verdict"] == "missed"]
+
+
 def bench(folder):
     if not (os.geteuid() == 0 and AB and harness.APXS and MODULE.exists()
             and harness.MOD_WHO.exists()):
         raise Stop("needs root, ab, apxs, module, mod_who: make bench")
     RESULT.unlink(missing_ok=True)
-    for server in SERVERS:
-        put_folder(folder / server.name, *server.folder)
-        put(folder / server.name / "1k.txt", server.body, *server.file)
-    about = facts()
-    print(*(f"{name:8} {fact}" for name, fact in about.items()), HEAD,
-          sep="\n", flush=True)
-    rows = []
-    for mpm in (os.environ.get("BENCH_MPM") or " ".join(MPMS)).split():
-        rows += (new := bench_mpm(folder, mpm))
-        print(*(ROW.format(**{**row, "target": row["target"] or "-"})
-                for row in new), sep="\n", flush=True)
-    RESULT.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
-    busy = [t["ab_cpu"] for row in rows for t in row["rounds"]]
-    print(f"\nab itself took {min(busy):.0%} to {max(busy):.0%} of one CPU. "
-          f"All rounds: {RESULT}")
-    return any(row["verdict"] == "missed" for row in rows)
+    result = facts()
+    print(*(f"{name:8} {fact}" for name, fact in result.items()), sep="\n")
+    mpms = (os.environ.get("BENCH_MPM") or " ".join(MPMS)).split()
+    parts = (os.environ.get("BENCH_PART") or " ".join(PARTS)).split()
+    missed = []
+    if "files" in parts:
+        missed += bench_files(folder, mpms, result)
+    if "cgi" in parts:
+        missed += bench_cgi.bench(folder, mpms, result)
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\nAll rounds: {RESULT}")
+    return missed
 
 
 def main():

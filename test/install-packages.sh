@@ -28,7 +28,7 @@ apt_packages() {
     test) echo check curl python3-pytest perl debootstrap \
         debian-archive-keyring libapache2-mod-fcgid apache2-suexec-pristine \
         php-fpm libcap2-bin util-linux passwd procps nghttp2-client openssl ;;
-    bench) echo apache2-utils ;;
+    bench) echo apache2-utils apache2-suexec-pristine ;;
     lint) echo clang-format cppcheck ;;
     esac
 }
@@ -41,7 +41,7 @@ dnf_packages() {
     test-unit) echo check-devel python3-pytest perl ;;
     test) echo check-devel curl python3-pytest perl mod_fcgid php-fpm libcap \
         util-linux shadow-utils procps-ng nghttp2 openssl ;;
-    bench) echo httpd-tools ;;
+    bench) echo httpd-tools glibc-static ;;
     lint) echo clang-tools-extra cppcheck ;;
     esac
 }
