@@ -81,6 +81,7 @@ static apr_status_t let_go(void *data)
         ps_script_log_read(s->log, NULL);
     }
     ps_child_release(s->child, s->why, s->log);
+    s->child = NULL;
     return APR_SUCCESS;
 }
 
@@ -377,6 +378,9 @@ void ps_script_end(struct ps_script *s, const char *why)
 
 void ps_script_close(struct ps_script *s)
 {
+    if (!s->child) {
+        return; /* a second time */
+    }
     if (s->log) {
         ps_script_log_read(s->log, s->r);
     }
