@@ -257,7 +257,13 @@ class Answer:
         (a spawned one runs in no thread of httpd); else who ran the handler,
         as the kernel told mod_who."""
         printed = len(re.findall(r"^Uid:", self.text, re.M)) == 1
-        return ServedBy(self.text if printed else self.headers["x-who"])
+        return ServedBy(self.text) if printed else self.handled_by
+
+    @property
+    def handled_by(self):
+        """Who ran the handler in httpd, whatever a program that it started
+        printed; of a script that this module spawned there is no such."""
+        return ServedBy(self.headers["x-who"])
 
     @property
     def who(self):

@@ -20,9 +20,10 @@ HOSTS = {"alice": (ALICE, f"PSUserGroup {ALICE.ids}"),
          "dave": (DAVE, "PSExAll On"),
          "plain": (None, "")}
 BIG = 30_000_000
-# Of files that their tenant, or the server, may not read.
+# Of files that their tenant, or the server, may not read; and of a script
+# whose client left amid its header lines.
 LOUD = ("AH00132", "unable to check htaccess", "PS0102", "PS0504",
-        "End of script", "AH01225", "AH02651")
+        "End of script", "Premature end of script", "AH01225", "AH02651")
 ERRORS = """ErrorDocument 400 /closed.txt
 Alias /open HOMES/plain/open
 <Location /open>
@@ -31,15 +32,16 @@ Alias /open HOMES/plain/open
 """ + "".join(f"<Location /{name}>\nErrorDocument 404 {said}\n</Location>\n"
               for name, said in (("text", '"words"'), ("file", "/closed.txt"),
                                  ("cgi", "/whoami.cgi"),
+                                 ("who", "/whoami.who"),
                                  ("uncovered", "/open/closed.txt")))
 
 
 def sites(folder, extra=""):
     """home/NAME/www of each, with a file that its owner alone may read; /of/X
-    of any host leads to X's."""
+    of any host leads to X's. whoami.who is answered inside of httpd."""
     homes = folder / "home"
     make_homes(folder, (DAVE,))
-    text = "AddHandler lua-script .lua\n"
+    text = "AddHandler lua-script .lua\nAddHandler who .who\n"
     for name, (tenant, said) in HOSTS.items():
         www = homes / name / "www"
         owner = tenant or server_ids()
@@ -49,6 +51,7 @@ def sites(folder, extra=""):
             put(homes / "plain/open/closed.txt", "closed of plain\n", 0o600,
                 owner)
         put(www / "closed.txt", f"closed of {name}\n", 0o600, owner)
+        put(www / "whoami.who", "", 0o600, owner)
         put(www / "big.bin", b"", 0o600, owner)
         os.truncate(www / "big.bin", BIG)
         text += vhost(name, www, f"AliasMatch ^/of/(\\w+)$ {homes}/$1/www/"
@@ -179,4 +182,8 @@ def forget_sessions(httpd):
 
 
 def session_owners(httpd):
-    return {p.stat().st_uid for p in (httpd.folder / "cache").iterdir()}
+    owners = set()
+    for path in (httpd.folder / "cache").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a temporary one
+            owners.add(path.stat().st_uid)
+    return owners

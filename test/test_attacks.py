@@ -158,11 +158,15 @@ def test_error_page(httpd, kind, error):
 
 # ---- an internal redirect into another tenant's folder
 
+# What alice's .htaccess says; what is asked for, and the status; why bob's
+# script is refused, or None: nothing has run as alice, so it is a new request.
 REDIRECTS = {
-    "rewrite": ("RewriteEngine On\nRewriteRule ^go$ /TENANT/echo.cgi\n",
-                "go", 200),
-    "error-page": ("ErrorDocument 404 /TENANT/echo.cgi\n", "missing", 404),
-    "fallback": ("FallbackResource /TENANT/echo.cgi\n", "missing", 200),
+    "rewrite": ("RewriteEngine On\nRewriteRule ^go$ /TENANT/echo.cgi\n", "go",
+                200, None),
+    "error": ("ErrorDocument 404 /TENANT/echo.cgi\n", "no", 404, "PS0108"),
+    "early-error": ("ErrorDocument 404 /TENANT/echo.cgi\nRewriteEngine On\n"
+                    "RewriteRule ^gone$ - [R=404]\n", "gone", 404, None),
+    "fallback": ("FallbackResource /TENANT/echo.cgi\n", "no", 200, "PS0109"),
 }
 
 
@@ -173,17 +177,17 @@ def test_redirect(httpd, redirect, kind):
     that a visitor's words in bob's answer run as bob. Might work as httpd
     takes filters along. Bob's answer must arrive as bob gives it; so must
     alice's own, redirected."""
-    lines, path, status = REDIRECTS[redirect]
+    lines, path, status, why = REDIRECTS[redirect]
     for tenant in (ALICE, BOB):
         put(httpd.folder / "home" / tenant.name / "www/echo.cgi", "#!/bin/sh\n"
             "echo Content-Type: text/html\necho\n"
-            'printf "%s said: %s" $(id -u) "$HTTP_X"\n', 0o755, tenant)
+            'printf "%s said: %s\\n" $(id -u) "$HTTP_X"\n'
+            "cat /proc/self/status\n", 0o755, tenant)
     folder = put_folder(httpd.www / "redirect", 0o755, ALICE)
     words = exec_(httpd)
 
     for tenant in (BOB, ALICE):
-        two = tenant is BOB and {"error-page": "PS0108",
-                                 "fallback": "PS0109"}.get(redirect)
+        two = tenant is BOB and why
         put(folder / ".htaccess", harness(kind)
             + lines.replace("TENANT", tenant.name), 0o644, ALICE)
         answer, ran = ask(httpd, f"/alice/redirect/{path}", "users",
@@ -193,8 +197,8 @@ def test_redirect(httpd, redirect, kind):
         if two:  # a handler has run as alice, or her .htaccess still counts
             assert "said" not in answer.text
         else:
-            assert answer.served_by.is_(tenant)
-            assert answer.text == f"{tenant.uid} said: {words}"
+            assert answer.who.is_(tenant), answer.text
+            assert answer.text.startswith(f"{tenant.uid} said: {words}\n")
 
 
 # ---- handlers that hand the request to another process

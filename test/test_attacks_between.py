@@ -88,7 +88,9 @@ def test_files_that_httpd_has_open(start, folder, mpm):
         assert answer.status == 403 and "GET" not in answer.text, answer
 
 
-def test_pipelined_for_two_tenants(start, folder, mpm):
+@pytest.mark.parametrize("kinds", (("lua",), ("cgi",), ("lua", "cgi")),
+                         ids="-".join)
+def test_pipelined_for_two_tenants(start, folder, mpm, kinds):
     """Tried: requests for two tenants in one packet. Might end the child, as
     the second's thread sends the end of the first's response, and would clear
     what that one left. Each is answered, and the child lives."""
@@ -98,7 +100,8 @@ def test_pipelined_for_two_tenants(start, folder, mpm):
     for _ in range(5):
         with socket.create_connection(("127.0.0.1", httpd.port), 30) as s:
             s.sendall(b"".join(
-                f"GET /whoami.cgi HTTP/1.1\r\nHost: {t.name}.test\r\n"
+                f"GET /whoami.{kinds[i % len(kinds)]} HTTP/1.1\r\n"
+                f"Host: {t.name}.test\r\n"
                 f"{'Connection: close' if i + 1 == len(order) else 'X: x'}"
                 "\r\n\r\n".encode() for i, t in enumerate(order)))
             text = b"".join(iter(lambda: s.recv(65536), b"")).decode()

@@ -39,21 +39,22 @@ def plain(folder):
 
 def upgrade(httpd, host, path):
     """Ask HTTP/1.1 for HTTP/2 in the clear: the connection, kept, and the
-    answer as far as it came at once."""
+    answer's head; of a script, the body, too."""
     s = socket.create_connection(("127.0.0.1", httpd.port), 10)
     s.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}.test\r\n"
               "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
               "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n".encode())
-    text = b""
-    while b"\r\n\r\n" not in text:
+    text, end = b"", b"nonvol" if path.endswith(".cgi") else b"\r\n\r\n"
+    while end not in text:
         text += s.recv(65536)
+        assert text
     return s, text
 
 
 def ask_all(httpd):
     """Enough streams of every tenant's to need new threads."""
     asked = [(t, path) for t in TENANTS for path in
-             ("/file.txt", "/whoami.cgi")] * 4
+             ("/file.txt", "/whoami.cgi", "/whoami.lua")] * 4
     answers = http2.ask(httpd.port, [(t.name, path) for t, path in asked])
     for (tenant, path), answer in zip(asked, answers):
         assert answer.is_200
@@ -73,16 +74,21 @@ def test_upgrade(start, folder, mpm, pinned):
     answered as HTTP/1.1, and all threads stay the server's; where nothing is
     covered, and by prior knowledge, HTTP/2 works."""
     httpd = start(mpm, "Protocols h2c http/1.1\nH2MinWorkers 1\n"
-                  "H2MaxWorkers 12\n" + hosts(folder, pinned) + plain(folder),
-                  modules=["http2", "cgi"])
+                  "H2MaxWorkers 12\nAddHandler lua-script .lua\n"
+                  + hosts(folder, pinned) + plain(folder),
+                  modules=["http2", "cgi", "lua"], expect=["PS0503"])
     ask_all(httpd)
     kept = []
-    for path in ("/file.txt", "/whoami.cgi", "/missing.txt") * 2:
+    for path in ("/file.txt", "/whoami.cgi", "/whoami.lua", "/missing.txt",
+                 "/whoami.lua"):
         for host, tenant in (("alice", ALICE), ("bob", BOB)):
             s, text = upgrade(httpd, host, path)
             kept.append(s)
             status = b"404" if "missing" in path else b"200"
             assert text.startswith(b"HTTP/1.1 " + status), text
+            if path == "/whoami.cgi":  # it has no thread of httpd's
+                assert Who(text.decode()).is_(tenant), text
+                continue
             who = re.search(rb"(?mi)^X-Who: (.*)\r$", text)
             assert who and ServedBy(who[1].decode()).is_(tenant), text
     assert proc.wait_until(lambda: not proc.not_servers(httpd)), \
@@ -317,19 +323,22 @@ def limit_processes(pid, soft):
 
 @BOTH
 def test_no_thread(start, folder, mpm, pinned):
-    """Tried: so many processes that no thread can be started. Might work as
-    something may go on without the thread, or the child may end, and with it
-    all its requests. An error each, nothing runs, the same child serves when
-    there is room again."""
+    """Tried: so many processes that no thread or process can be started.
+    Might work as something may go on without it, or the child may end, and
+    with it all its requests. An error each, nothing runs, the same child
+    serves when there is room again."""
     httpd, child = start_one(start, mpm, hosts(folder, pinned) + plain(folder)
                              + "AddHandler lua-script .lua\n")
     expect_served(httpd, child)
     limit_processes(child, 0)
     answer = httpd.get("/file.txt")  # needs none
     assert answer.status == 200 and answer.served_by.is_in_place(ALICE)
-    for path in ("/whoami.cgi", "/whoami.lua"):
-        with httpd.expecting("PS0202"):
+    for path, tag, what in (
+            ("/whoami.cgi", "PS0208", "not run: starting a process failed"),
+            ("/whoami.lua", "PS0202", "not run: no thread for uid")):
+        with httpd.expecting(tag) as lines:
             answer = httpd.get(path)
+        assert len(lines) == 1 and what in lines[0], lines
         assert answer.status == 500
         assert "Uid" not in answer.text and "file of" not in answer.text
     assert httpd.get("/file.txt", "plain").status == 200
@@ -341,16 +350,19 @@ def test_no_thread(start, folder, mpm, pinned):
 @BOTH
 def test_little_stack(start, folder, pinned):
     """Tried by mistake: ThreadStackSize too small for two. Warned about, and
-    an error each; what is not covered is served by the same child."""
-    httpd = start("event", hosts(folder, pinned) + plain(folder),
-                  modules=["cgi"], main_config="ThreadStackSize 200000\n",
-                  expect=["PS0507"])
+    an error each; what needs no thread, CGI included, and what is not covered
+    is served by the same child."""
+    httpd = start("event", hosts(folder, pinned) + plain(folder)
+                  + "AddHandler lua-script .lua\n", modules=["cgi", "lua"],
+                  main_config="ThreadStackSize 200000\n",
+                  expect=["PS0503", "PS0507"])
     children = proc.wait_until(httpd.children)
     for _ in range(6):
         with httpd.expecting("PS0202"):
-            answer = httpd.get("/whoami.cgi")
+            answer = httpd.get("/whoami.lua")
         assert answer.status == 500 and "Uid" not in answer.text
         assert httpd.get("/file.txt").served_by.is_in_place(ALICE)
+        assert httpd.get("/whoami.cgi").who.is_(ALICE)
     assert httpd.get("/whoami.cgi", "plain").who.is_server()
     assert children == httpd.children()
 
@@ -382,9 +394,11 @@ def test_failed_drop(folder, mpm, pinned):
     try:
         expect_served(httpd, child)
         assert httpd.get("/file.txt", "bob").served_by.is_in_place(BOB)
-        for path in ("/whoami.cgi", "/whoami.lua") * 2:
-            with httpd.expecting("PS0201"):
+        for path, tag in (("/whoami.cgi", "PS0208"),
+                          ("/whoami.lua", "PS0201")) * 2:
+            with httpd.expecting(tag) as lines:
                 answer = httpd.get(path, "bob")
+            assert len(lines) == 1 and "setting uids failed" in lines[0]
             assert answer.status == 500, answer.text
             assert "Uid" not in answer.text and "file of" not in answer.text
         expect_served(httpd, child)

@@ -13,7 +13,7 @@ import pytest
 from harness import (ALICE, BOB, WHOAMI_CGI, WHOAMI_PHP, Who, put, put_folder,
                      server_ids, shared, vhost)
 from proc import numbers, read, wait_until
-from test_closed_homes import in_place, in_thread
+from test_closed_homes import in_place, in_process, in_thread
 from test_denials import MPMS, refused
 
 TEXT = "0123456789\n"
@@ -104,8 +104,8 @@ def site(request):
 
 # ---- what a module makes of a URL
 
-# URL below /closed/, further headers, what is answered: text, or None for a
-# script's report.
+# URL below /closed/, further headers, what is answered: text, or a script's
+# report, and how that runs.
 URLS = {
     "file": ("x.txt", {}, TEXT),
     "index": ("", {}, TEXT),
@@ -116,8 +116,8 @@ URLS = {
     "type-map-en": ("map.var", {"Accept-Language": "en"}, "english\n"),
     "rewrite": ("both", {}, TEXT),
     "fallback-file": ("for-x.txt/none", {}, TEXT),
-    "fallback-cgi": ("for-whoami.cgi/none", {}, None),
-    "fallback-php": ("for-whoami.php/none", {}, None),
+    "fallback-cgi": ("for-whoami.cgi/none", {}, in_process),
+    "fallback-php": ("for-whoami.php/none", {}, in_thread),
     "html": ("x.html", {}, TEXT),
 }
 
@@ -126,19 +126,19 @@ URLS = {
 def test_url(site, name):
     """Each tenant's own is found and sent as that tenant; not by the server,
     where nothing is covered."""
-    url, headers, text = URLS[name]
+    url, headers, said = URLS[name]
     if name.endswith("php") and not site.has_php:
         return
     for tenant in (ALICE, BOB):
         with site.expecting():
             answer = site.get(f"/closed/{url}", tenant.name, headers=headers)
-        if text is None:
-            in_thread(answer, tenant)
+        if callable(said):
+            said(answer, tenant)
         elif "map" in name:
-            assert answer.text == text
+            assert answer.text == said
             assert Who(answer.headers["x-who"]).is_(tenant), answer
         else:
-            in_place(answer, tenant, text)
+            in_place(answer, tenant, said)
         with site.expecting("AH00529"):
             refused(site.get(f"/closed/{url}", f"{tenant.name}-plain",
                              headers=headers))
@@ -358,7 +358,7 @@ def test_cache(cached, host):
                 assert answer.served_by.is_server(), answer
                 continue
             if url == "/whoami.cgi":
-                in_thread(answer, ALICE)
+                in_process(answer, ALICE)
             else:
                 in_place(answer, ALICE, "file of alice\n")
             assert "age" not in answer.headers and not stored(), stored()

@@ -1,4 +1,5 @@
 """What a start needs, what it refuses, and what its children are then."""
+import itertools
 import os
 import pathlib
 import shutil
@@ -157,18 +158,20 @@ def check_child(pid, covered, open_):
 @pytest.mark.parametrize("cover", (*COVER, "nothing"))
 def test_children(server, folder, mpm, cover, core):
     """A covered server's children hold SETUID and SETGID, permitted only, and
-    cannot be looked into by their own user, before their first drop as after
-    it; others hold nothing, and are as httpd makes them."""
+    cannot be looked into by their own user, before the first drop, of a
+    process or a thread, as after it; others hold nothing, and are as httpd
+    makes them."""
     covered = cover != "nothing"
     www = folder / "home/alice/www"
     httpd = server(mpm, vhost("plain", www) + alice(
-        folder, COVER.get(cover, "")), modules=["cgi"],
-        expect=["PS0504", "PS0508"],
+        folder, COVER.get(cover, "")) + "AddHandler lua-script .lua\n",
+        modules=["cgi", "lua"], expect=["PS0503", "PS0504", "PS0508"],
         main_config=f"CoreDumpDirectory {folder}\n" if core else "").start()
-    for host in ("plain", "alice"):
-        answer = httpd.get("/whoami.cgi", host)
-        assert answer.who.is_(ALICE) if covered and host == "alice" \
-            else answer.who.is_server()
+    for path, host in itertools.product(
+            ("/whoami.cgi", "/whoami.lua"), ("plain", "alice")):
+        answer = httpd.get(path, host)
+        assert answer.who.is_(ALICE) if host == "alice" and covered and (
+            cover != "cgi" or "cgi" in path) else answer.who.is_server()
         httpd._wait(lambda: all(status_of(pid)["Uid"][0] != "0"
                                 for pid in httpd.children()), 20, "settle")
         time.sleep(0.05)

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from harness import (ALICE, BOB, CAROL, WHOAMI_CGI, WHOAMI_LUA, WHOAMI_PHP,
-                     Tenant, put, put_folder, server_ids, shared, vhost)
+                     Tenant, Who, put, put_folder, server_ids, shared, vhost)
 from test_denials import MPMS, OTHERS, place, ran_as, refused
 
 ALL = {"txt", "cgi", "lua", "php"}
@@ -184,18 +184,28 @@ def test_extension_in_a_name(site, form):
             assert site.get(f"/x{kind}", "names").served_by.is_server()
 
 
+# Where there is no body, too, it says who it is.
+IN_A_HEADER = WHOAMI_CGI.replace(
+    "echo\n", "echo X-Script: $(tr '\\n' ';' </proc/self/status)\necho\n")
+
+
 @pytest.mark.parametrize("method", ("OPTIONS", "HEAD", "POST", "PUT",
                                     "DELETE", "UNHEARD"))
 def test_method(site, method):
     """Any method is covered, and shows nobody else's identity."""
+    put(site.pool / "in/method.cgi", IN_A_HEADER, 0o755, ALICE)
     for host, tenant in (("all-vhost", ALICE), ("pin", BOB)):
         for kind in site.kinds:
+            name = "method.cgi" if kind == "cgi" else f"x.{kind}"
             with site.expecting("") as lines:
-                answer = site.get(f"/in/x.{kind}", host, method)
+                answer = site.get(f"/in/{name}", host, method)
             assert not [n for n in lines if "PS0" in n or "exit" in n], lines
-            assert answer.served_by.is_(tenant), answer
-            if kind == "cgi" and method != "HEAD":
-                assert answer.who.is_(tenant), answer
+            if kind != "cgi":
+                assert answer.served_by.is_(tenant), answer
+                continue
+            assert answer.status == 200 and "x-who" not in answer.headers
+            assert Who(answer.headers["x-script"]).is_(tenant), answer
+            assert method == "HEAD" or answer.who.is_(tenant), answer
 
 
 # ---- PSIgnoreExtensions .css
@@ -250,7 +260,8 @@ MISSING_ROWS = {
     "roots": ("GET", "pool", "/none.txt", 404, SERVER, ()),
     "untrusted": ("GET", "pool", "/open/none.txt", 404, None, ()),
     "low": ("GET", "pool", "/low/none.txt", 404, None, ()),
-    "cgi": ("GET", "pool", "/own/none.cgi", 404, ALICE, ("AH02811",)),
+    "cgi": ("GET", "pool", "/own/none.cgi", 404, None, ()),
+    "cgi_pinned": ("GET", "pinned", "/none.cgi", 404, None, ()),
     "handler": ("GET", "pool", "/own/none.who", 200, ALICE, ()),
     "handler_pinned": ("GET", "pinned", "/none.who", 200, ALICE, ()),
     "handler_roots": ("GET", "pool", "/none.who", 200, SERVER, ()),

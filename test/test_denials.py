@@ -9,7 +9,9 @@ import time
 import pytest
 
 from harness import (ALICE, BOB, CAROL, WHOAMI_CGI, WHOAMI_LUA, WHOAMI_PHP,
-                     Tenant, put, put_folder, server_ids, shared, vhost)
+                     Tenant, is_zombie, put, put_folder, server_ids, shared,
+                     vhost)
+from test_leftovers import hang_up, wait_until
 
 MPMS = ("prefork", "worker", "event")
 ROOT = Tenant(0, 0)
@@ -65,11 +67,14 @@ def place(folder, kind, owner, name="x"):
 def ran_as(answer, tenant, kind):
     """The answer is the content, made by `tenant`, as the kernel says."""
     assert answer.status == 200, answer
+    if tenant.uid == 0 and kind == "cgi":  # exec(2) makes root whole again
+        for ids, expected in (("Uid", [0] * 4), ("Gid", [tenant.gid] * 4),
+                              ("Groups", sorted(tenant.groups))):
+            assert answer.who.fields[ids].split() == [*map(str, expected)]
+        return
     assert answer.served_by.is_(tenant), answer
     if kind == "txt":
         assert answer.text == SCRIPTS["txt"][0]
-    elif tenant.uid == 0 and kind == "cgi":  # exec(2) makes root whole again
-        assert answer.who.fields["Uid"].split() == ["0"] * 4, answer
     else:
         assert answer.who.is_(tenant), answer
 
@@ -227,9 +232,10 @@ while True:
         os.rename(name + ".new", name)
 """
 # What the kernel's refusals look like where httpd opens what it saw before.
-RACE_LINES = ("PS0104", "PS0106", "PS0107", "AH00132", "AH01215", "AH02811",
+RACE_LINES = ("PS0104", "PS0106", "PS0107", "PS0111", "PS0601", "AH00132",
               "AH01482", "End of script output", "Permission denied",
-              "Failed opening", "not found or unable to stat")
+              "Failed opening", "not found or unable to stat",
+              "executing it failed")
 
 
 def marked(kind, owner):
@@ -349,6 +355,23 @@ def test_ids(site, name):
         with site.expecting():
             for other, tenant in allowed.items():
                 ran_as(site.get(url, other), tenant, kind)
+
+
+def test_roots_script_is_ended(site):
+    """root's script whose client leaves gets TERM as root's; and the child of
+    httpd that sent it can still become other tenants."""
+    note = put(site.folder / "pid", "")
+    put(site.pool / "ended/slow.cgi", f"#!/bin/sh\necho $$ >{note}\necho\n"
+        "echo start\nexec sleep 60\n", 0o755, ROOT)
+    children = set(site.children())
+    with site.expecting():
+        hang_up(site, "/ended/slow.cgi", "rootok", read=20)
+        pid = int(wait_until(note.read_text))
+        assert wait_until(lambda: is_zombie(pid), 4.5)
+        for kind in site.kinds:
+            place(site.pool / "ended", kind, ALICE)
+            ran_as(site.get(f"/ended/x.{kind}", "pool"), ALICE, kind)
+    assert children <= set(site.children())
 
 
 def test_suexecs_own(site):

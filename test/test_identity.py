@@ -53,6 +53,15 @@ def script(path, status=200, **request):
     return act
 
 
+def in_thread(path, status=200):
+    def act(line):
+        answer = line.get(path)
+        assert answer.status == status, answer
+        assert Who(answer.headers["x-who"]).is_(ALICE), answer
+        return True
+    return act
+
+
 def bad_request(host):
     """Its error page is the first host's closed file, whoever was there."""
     def act(line):
@@ -106,13 +115,15 @@ def other_protocol(line):
 
 ACTS = {
     "in_place": ends_with(200, "closed of alice\n"),
-    "thread": script("/whoami.cgi"),
+    "process": script("/whoami.cgi"),
+    "thread": in_thread("/whoami.who"),
     "304": ends_with(304, more="If-None-Match: *\r\n"),
     "403": ends_with(403, path="/of/plain"),
     "404": ends_with(404, path="/missing"),
     "error_text": ends_with(404, "words", path="/text/x"),
     "error_file": ends_with(404, "closed of alice\n", path="/file/x"),
     "error_cgi": script("/cgi/x", 404),
+    "error_thread": in_thread("/who/x", 404),
     "error_uncovered": ends_with(404, "closed of plain\n", "plain",
                                  path="/uncovered/x"),
     "uncovered": ends_with(200, "closed of plain\n", "plain",
@@ -177,7 +188,7 @@ def test_pipelined(site):
     """Requests for all hosts in one packet: each answer is its own."""
     order = [h for pair in itertools.permutations(HOSTS, 2) for h in pair]
     paths = itertools.cycle(("/closed.txt", "/whoami.cgi", "/missing",
-                             "/closed.txt", "/of/plain"))
+                             "/whoami.who", "/closed.txt", "/of/plain"))
     asked = list(zip(order, paths))
     line = Line(site)
     line.socket.sendall(b"".join(
@@ -185,8 +196,10 @@ def test_pipelined(site):
         for host, path in asked))
     for host, path in asked:
         answer = line.answer()
-        if path == "/whoami.cgi":
+        if path.startswith("/whoami"):
             who, tenant = answer.who, HOSTS[host][0]
+            if path == "/whoami.who":
+                who = Who(answer.headers["x-who"])
             assert who.is_(tenant) if tenant else who.is_server(), answer
         elif path == "/closed.txt" or (host, path) == ("plain", "/of/plain"):
             assert answer.text == f"closed of {host}\n"

@@ -200,8 +200,9 @@ def not_answering(path):
 
 def test_blocked(start, folder, mpm):
     """alice's requests wait: for a file that nobody lets httpd open (a lease,
-    as for a file system that is away), for a script, and for a client that
-    does not read. The others are served meanwhile, hers when it is over."""
+    as for a file system that is away), for a script in a process or a thread,
+    and for a client that does not read. The others are served meanwhile, hers
+    when it is over."""
     go = folder / "go"
     www = folder / "home/alice/www"
     httpd = start(mpm, sites(folder), modules=["cgi", "lua"], main_config=(
@@ -210,6 +211,12 @@ def test_blocked(start, folder, mpm):
     httpd.tolerate += LOUD
     put(www / "waits.cgi", f"#!/bin/sh\nwhile [ ! -e {go} ]; do sleep 0.05; "
         "done\necho\ncat /proc/self/status\n", 0o755, ALICE)
+    put(www / "waits.lua", f"""function handle(r)
+    os.execute("while [ ! -e {go} ]; do sleep 0.05; done")
+    r:puts(io.open("/proc/thread-self/status"):read("*a"))
+    return apache2.OK
+end
+""", 0o644, ALICE)
     put(www / "away.txt", "away\n", 0o600, ALICE)
     answers = []
 
@@ -217,14 +224,17 @@ def test_blocked(start, folder, mpm):
         answers.append((path, httpd.get(path)))
 
     threads = [threading.Thread(target=ask, args=(path,))
-               for path in ("/away.txt", "/away.txt", "/waits.cgi")]
+               for path in ("/away.txt", "/away.txt", "/waits.cgi",
+                            "/waits.lua")]
     slow = Line(httpd)
     slow.send("/big.bin")
     with not_answering(www / "away.txt"):
         for thread in threads:
             thread.start()
         assert proc.wait_until(
-            lambda: len(proc.threads_reaching_as(httpd, ALICE)) >= 3)
+            lambda: len(proc.threads_reaching_as(httpd, ALICE)) >= 5
+            and len(proc.threads_of(httpd, ALICE)) == 1
+            and len(proc.scripts(httpd)) >= 2)
         kept, begun = Line(httpd), time.monotonic()
         for host in [h for h in HOSTS if h != "alice"] * 3:
             expect_own(httpd.get, host)
@@ -243,7 +253,7 @@ def test_blocked(start, folder, mpm):
                                                         "alice")
         else:
             assert answer.who.is_(ALICE)
-    assert len(answers) == 3
+    assert len(answers) == 4
     expect_nothing_left(httpd)
 
 

@@ -143,7 +143,7 @@ def test_programs(httpd, page):
     for host, tenant in HOSTS:
         answer = httpd.get(f"/{page}.shtml", host)
         assert answer.status == 200
-        assert is_(answer.served_by, tenant)
+        assert is_(answer.handled_by, tenant)
         assert is_(answer.who, tenant), answer.text
 
 
@@ -153,7 +153,7 @@ def test_files(httpd, page):
     for host, tenant in HOSTS:
         answer = httpd.get(f"/{page}.shtml", host)
         name = "bob" if host == "bob" else "alice"
-        assert is_(answer.served_by, tenant)
+        assert is_(answer.handled_by, tenant)
         assert answer.text == (f"file of {name}\n" if page != "size" else
                                f"{len(f'file of {name}') + 1:3} size.shtml")
 
@@ -176,16 +176,16 @@ def test_neighbour(httpd):
             f'<!--#include virtual="/{name}" -->.', 0o644, BOB)
     for name in ("whoami.cgi", "whoami.lua"):
         answer = httpd.get(f"/of-bob-{dashed(name)}.shtml")
-        assert answer.served_by.is_(ALICE)
+        assert answer.handled_by.is_(ALICE)
         assert answer.who.is_(ALICE), answer.text
     for name, says in (("closed.cgi", "Permission denied"),
                        ("closed.txt", "ermission")):
         with httpd.expecting(says, name) as lines:
             answer = httpd.get(f"/of-bob-{dashed(name)}.shtml")
-        assert lines and answer.served_by.is_(ALICE)
+        assert lines and answer.handled_by.is_(ALICE)
         assert "Uid:" not in answer.text and "closed text" not in answer.text
         answer = httpd.get(f"/own-{dashed(name)}.shtml", "bob")
-        assert answer.served_by.is_(BOB)
+        assert answer.handled_by.is_(BOB)
         assert (answer.who.is_(BOB) if name == "closed.cgi"
                 else answer.text == "closed text."), answer.text
 
@@ -203,7 +203,7 @@ def test_late_output(httpd, name):
             answer = httpd.get(f"/{name}/{ask}", host)
         assert answer.status == status
         if "x-who" in answer.headers:
-            assert is_(answer.served_by, tenant)
+            assert is_(answer.handled_by, tenant)
         whos = [Who(t) for t in re.split("(?m)^(?=Name:)",
                                          note.read_text())[1:]]
         assert all(is_(who, tenant) for who in whos), (host, whos)

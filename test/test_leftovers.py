@@ -73,16 +73,20 @@ def is_(who, tenant):
 
 
 LARGE = '#!/bin/sh\necho; exec head -c 4000000 /dev/zero\n'
-SLOW = """#!/bin/sh
-echo; echo start
-for _ in $(seq 500); do [ -e NOTES/go ] || sleep 0.02; done
-ls -l /proc/self/fd
-"""
+WAIT = "for _ in $(seq 500); do [ -e NOTES/go ] || sleep 0.02; done"
+REPORT = "ls -l /proc/self/fd; cat /proc/self/status"
+SLOW = {"cgi": f"#!/bin/sh\necho; echo start\n{WAIT}\n{REPORT}\n",
+        "lua": f"""function handle(r)
+    r:puts("start\\n") r:flush() os.execute("{WAIT}")
+    r:puts(io.popen("{REPORT}"):read("*a"))
+    return apache2.OK
+end
+"""}
 # Scripts that would never end; each says in a file who it is. All ignore
-# SIGTERM, as mod_cgi's first word to a script is that.
+# SIGTERM, as the first word to a script is that, and that nobody reads them.
 ENDLESS = {
     # goes on writing, whoever listens
-    "writes": "while :; do echo x; sleep 0.1; done",
+    "writes": "while :; do echo x 2>/dev/null; sleep 0.1; done",
     # has given its output back, so that the answer is complete
     "closed": "exec >&- 2>&-; while :; do sleep 0.1; done",
     # says no word, so that httpd's Timeout ends it
@@ -92,18 +96,18 @@ ENDLESS = {
 
 def put_site(folder, tenant):
     www = folder / "home" / tenant.name / "www"
-    slow = SLOW.replace("NOTES", f"{folder}/notes")
     put(www / "leaves.who-leaves", "", 0o644, tenant)
     put(www / "large.cgi", LARGE, 0o755, tenant)
-    put(www / "slow.cgi", slow, 0o755, tenant)
-    for keep in ("on", "off"):
-        put_folder(www / keep, 0o755, tenant)
-        put(www / keep / "slow.cgi", slow, 0o755, tenant)
-    for name, text in ENDLESS.items():
-        start = "" if name == "silent" else "echo; echo start\n"
-        put(www / f"{name}.cgi",
-            f"#!/bin/sh\ntrap '' TERM\necho $$ >>{folder}/notes/pid\n"
-            f"{start}{text}\n", 0o755, tenant)
+    for place in (www, www / "on", www / "off", www / "mod_cgi"):
+        put_folder(place, 0o755, tenant)
+        for kind, text in SLOW.items():
+            put(place / f"slow.{kind}",
+                text.replace("NOTES", f"{folder}/notes"), 0o755, tenant)
+        for name, text in ENDLESS.items():
+            start = "" if name == "silent" else "echo; echo start\n"
+            put(place / f"{name}.cgi",
+                f"#!/bin/sh\ntrap '' TERM PIPE\necho $$ >>{folder}/notes/pid\n"
+                f"{start}{text}\n", 0o755, tenant)
 
 
 def config(folder, pinned):
@@ -115,6 +119,8 @@ def config(folder, pinned):
     keep = "".join(f"<Directory {folder}/home/*/www/{keep}>\n"
                    f"PSKeepOpenFile {keep}\n</Directory>\n"
                    for keep in ("on", "off"))
+    keep += (f"<Directory {folder}/home/*/www/mod_cgi>\nPSCgiSpawn Off\n"
+             "</Directory>\n")
     return (f"{hosts(folder, pinned, f'WhoNote {notes}/note')}{keep}"
             "AddHandler who-leaves .who-leaves\nAddHandler lua-script .lua\n"
             "MaxKeepAliveRequests 0\n")
@@ -204,13 +210,13 @@ def test_keep_open_file(httpd):
     runs, and not to the script; Off, and the default, do not."""
     go = httpd.folder / "notes" / "go"
     for host, tenant in (("alice", ALICE), ("bob", BOB)):
-        for path in ("on/slow.cgi", "off/slow.cgi", "slow.cgi"):
+        for path in [f"{place}slow.{kind}" for kind in SLOW
+                     for place in ("on/", "off/", "mod_cgi/", "")]:
             script = str(httpd.folder / "home" / host / "www" / path)
             connection = httpd.connection()
             connection.request("GET", f"/{path}",
                                headers={"Host": f"{host}.test"})
             answer = connection.getresponse()
-            assert Who(answer.getheader("x-who")).is_(tenant)
             assert answer.read(6) == b"start\n"
             shown = [fd for fds in descriptors(httpd).values() for fd in fds]
             put(go)
@@ -219,9 +225,9 @@ def test_keep_open_file(httpd):
             go.unlink()
             assert (script in shown) == path.startswith("on/")
             assert "pipe:" in inside and f"{script}\n" not in inside
+            assert Who(inside).is_(tenant), inside
     assert wait_until(lambda: not any(
-        fd.endswith("slow.cgi") for fds in descriptors(httpd).values()
-        for fd in fds))
+        "/slow." in fd for fds in descriptors(httpd).values() for fd in fds))
 
 
 ONE_WORKER = """ServerLimit 1
@@ -255,29 +261,58 @@ def one_worker(request):
                 os.kill(pid, signal.SIGKILL)
 
 
+def run_endless(httpd, path):
+    """Its pid, when its client has left, or has its answer."""
+    before = len(httpd.pids.read_text())
+    if "closed" in path:
+        answer = httpd.get(path)
+        assert answer.status == 200 and answer.text == "start\n"
+    else:
+        hang_up(httpd, path, read=400 if "writes" in path else 0)
+    wait_until(lambda: len(httpd.pids.read_text()) > before)
+    pid = int(httpd.pids.read_text()[before:])
+    with contextlib.suppress(FileNotFoundError):
+        who = Who(pathlib.Path(f"/proc/{pid}/status").read_text())
+        assert who.is_(ALICE), who
+    return pid
+
+
+def expect_free(httpd, seconds):
+    """The only worker answers again in so many."""
+    start = time.monotonic()
+    answer = httpd.get("/whoami.cgi")
+    assert answer.who.is_(ALICE), answer.text
+    assert time.monotonic() - start < seconds
+
+
+def is_gone(pid):
+    """Not even a zombie."""
+    return not os.path.exists(f"/proc/{pid}")
+
+
 @pytest.mark.parametrize("name", ENDLESS)
 def test_endless(one_worker, name):
-    """A script that never ends, whose client has left, or has its answer, is
-    ended by KILL as its tenant, and the only worker is free again."""
+    """A script that never ends, whose client has left, or that says nothing:
+    the only worker is free at once, or after Timeout, and the script is ended
+    by KILL, 3 s after TERM. One that has given its answer goes on, and keeps
+    nobody."""
+    with one_worker.expecting(*(["PS0209"] if name == "silent" else [])):
+        pid = run_endless(one_worker, f"/{name}.cgi")
+        expect_free(one_worker, 3.5 if name == "silent" else 1.5)
+        if name == "closed":
+            assert not wait_until(lambda: is_zombie(pid), 4.5)
+            os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: is_gone(pid), 4.5), "the script still runs"
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_endless_of_mod_cgi(one_worker, name):
+    """PSCgiSpawn Off: a script that never ends, whose client has left, or has
+    its answer, is ended by KILL as its tenant, and the only worker is free
+    again."""
     says = (["Timeout waiting for output", "timed out before"]
             if name == "silent" else [])
-    before = len(one_worker.pids.read_text())
     with one_worker.expecting(*says):
-        if name == "writes":
-            hang_up(one_worker, f"/{name}.cgi", read=400)
-        elif name == "closed":
-            answer = one_worker.get(f"/{name}.cgi")
-            assert answer.status == 200 and answer.text == "start\n"
-            assert answer.served_by.is_(ALICE)
-        else:
-            hang_up(one_worker, f"/{name}.cgi")
-        wait_until(lambda: len(one_worker.pids.read_text()) > before)
-        pid = int(one_worker.pids.read_text()[before:])
-        with contextlib.suppress(FileNotFoundError):
-            who = Who(pathlib.Path(f"/proc/{pid}/status").read_text())
-            assert who.is_(ALICE), who
-        start = time.monotonic()
-        answer = one_worker.get("/whoami.cgi")
-        assert answer.who.is_(ALICE), answer.text
-        assert time.monotonic() - start < 10
+        pid = run_endless(one_worker, f"/mod_cgi/{name}.cgi")
+        expect_free(one_worker, 10)
     assert is_zombie(pid), "the script still runs"

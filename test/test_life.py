@@ -12,7 +12,7 @@ import time
 import pytest
 
 import proc
-from harness import ALICE, BOB, STOP_SECONDS, put, server_ids, vhost
+from harness import ALICE, BOB, STOP_SECONDS, Who, put, server_ids, vhost
 from traffic import Clients, interpreter, paths, serve, wrong
 
 # Each takes {seconds}, and reports who it is at its end.
@@ -28,15 +28,18 @@ for ($finish = time() + {seconds}; time() < $finish; {wait});
 header("Content-Type: text/plain");
 echo file_get_contents("/proc/thread-self/status");
 """
+CGI = ("#!/bin/sh\n{first}\necho Content-Type: text/plain\necho\n"
+       "sleep {seconds}\ncat /proc/self/status\n")
 SLOW = {
-    "cgi": "#!/bin/sh\necho Content-Type: text/plain\necho\n"
-           "sleep {seconds}\ncat /proc/self/status\n",
+    "cgi": CGI.replace("{first}", ""),
+    "deaf.cgi": CGI.replace("{first}", "trap '' TERM"),
     "lua": LUA.replace("{wait}", 'os.execute("sleep {seconds}")'),
     "busy.lua": LUA.replace("{wait}", "local finish = os.time() + {seconds} "
                             "while os.time() < finish do end"),
     "php": PHP.replace("{wait}", "sleep(1)"),
     "busy.php": PHP.replace("{wait}", ""),
 }
+START_A_PROCESS = ("cgi", "deaf.cgi", "lua")
 
 
 def kinds(mpm):
@@ -62,7 +65,7 @@ class Running:
         self.thread = threading.Thread(
             target=self._ask, args=(httpd, f"/slow.{kind}", tenant.name))
         self.thread.start()
-        if kind in ("cgi", "lua"):
+        if kind in START_A_PROCESS:
             assert proc.wait_until(lambda: len(proc.scripts(httpd)) > before
                                    and "sleep" in commands(httpd))
         else:
@@ -86,6 +89,16 @@ def commands(httpd):
     return [proc.read(f"/proc/{p}/comm").strip() for p in proc.scripts(httpd)]
 
 
+def expect_tenants(httpd, kind, tenant):
+    """What runs is the tenant: a thread of httpd and what it has started; of a
+    CGI script its processes, and no thread."""
+    assert len(proc.threads_of(httpd, tenant)) == (0 if "cgi" in kind else 1)
+    scripts = proc.scripts(httpd)
+    assert bool(scripts) == (kind in START_A_PROCESS)
+    for pid in scripts:
+        assert Who(proc.read(f"/proc/{pid}/status")).is_(tenant), kind
+
+
 def signal_and_wait(httpd, name):
     """Send it, and wait until all that was there is gone; how long it took,
     or infinity."""
@@ -103,8 +116,11 @@ def test_stop_ends_what_runs(start, folder, mpm):
     finish, for up to ten seconds."""
     for kind in kinds(mpm):
         httpd = slow_site(start, folder, mpm)
-        running = Running(httpd, kind, 60 if mpm == "prefork" else 2)
-        assert proc.threads_of(httpd, ALICE)
+        breaks_off = mpm == "prefork" or "cgi" in kind
+        running = Running(httpd, kind, 60 if breaks_off else 2)
+        expect_tenants(httpd, kind, ALICE)
+        if kind == "deaf.cgi":  # gets KILL after 3 s; httpd warns after 3 s
+            httpd.tolerate.append("AH00045")
         assert signal_and_wait(httpd, "SIGTERM") < 5, (kind, httpd.log())
         running.end()
         assert proc.wait_until(lambda: not proc.alive(running.scripts)), kind
@@ -114,31 +130,37 @@ def test_stop_ends_what_runs(start, folder, mpm):
 @pytest.mark.parametrize("mpm", ("worker", "event"))
 def test_stop_kills_what_does_not_end(start, folder, mpm):
     """TERM while workers wait for endless scripts: bare httpd kills its child
-    after ten seconds, and leaves the scripts to themselves. Here the same,
-    and they still are the tenants'."""
+    after ten seconds, and leaves the scripts to themselves. Here the same for
+    what a handler inside of httpd has started, which is still the tenant's;
+    but a CGI script that ignores TERM is gone 3 s later."""
     covered = slow_site(start, folder, mpm)
     bare = start(mpm, "AddHandler lua-script .lua\n" + "".join(
         vhost(t.name, folder / "home" / t.name / "www") for t in (ALICE, BOB)),
         modules=["cgi", "lua"], load=False)
-    running = {}
+    running, cgi, lua = {}, {}, {}
     for site in (covered, bare):
-        requests = (Running(site, "cgi", 50), Running(site, "lua", 50, BOB))
-        running[site] = requests
-    scripts = {site: proc.scripts(site) for site in running}
+        running[site] = [Running(site, "deaf.cgi", 50)]
+        cgi[site] = proc.scripts(site)
+        if site is covered:
+            expect_tenants(site, "deaf.cgi", ALICE)
+        running[site].append(Running(site, "lua", 50, BOB))
+        lua[site] = [p for p in proc.scripts(site) if p not in cgi[site]]
+        assert cgi[site] and lua[site]
     took = {}
     stops = [threading.Thread(target=lambda s=site: took.update(
         {s: signal_and_wait(s, "SIGTERM")})) for site in running]
     for thread in stops:
         thread.start()
+    gone = proc.wait_until(lambda: not proc.alive(cgi[covered]), 4.5)
     for thread in stops:
         thread.join()
-    left = {site: proc.alive(pids) for site, pids in scripts.items()}
-    owners = sorted(os.stat(f"/proc/{pid}").st_uid for pid in left[covered])
+    left = {site: proc.alive(cgi[site] + lua[site]) for site in running}
+    owners = {site: {os.stat(f"/proc/{pid}").st_uid for pid in left[site]}
+              for site in running}
     try:
-        assert len(left[covered]) == len(left[bare]), left
-        assert set(owners) == {ALICE.uid, BOB.uid}
-        assert {os.stat(f"/proc/{pid}").st_uid
-                for pid in left[bare]} == {server_ids().uid}
+        assert gone
+        assert left == {covered: lua[covered], bare: cgi[bare] + lua[bare]}
+        assert owners == {covered: {BOB.uid}, bare: {server_ids().uid}}
         for site in running:
             assert took[site] < STOP_SECONDS
             site.expect += ["AH00045", "AH00046"]
@@ -146,7 +168,7 @@ def test_stop_kills_what_does_not_end(start, folder, mpm):
     finally:
         for pid in sum(left.values(), []):
             os.kill(pid, signal.SIGKILL)
-    for request in sum(running.values(), ()):
+    for request in sum(running.values(), []):
         request.end()
 
 

@@ -163,7 +163,7 @@ def test_stays_the_servers(site, host):
             answer = site.get(url, host)
             assert answer.status == 200, (url, answer)
             assert said in answer.text, (url, answer)
-            assert answer.served_by.is_server(), (url, answer)
+            assert answer.handled_by.is_server(), (url, answer)
         for url in ("/file.txt", "/whoami.cgi"):
             answer = site.get(url, host)
             assert answer.served_by.is_(ALICE)

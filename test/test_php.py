@@ -53,7 +53,7 @@ def get_all(httpd, path, **kwargs):
     answers = []
     for tenant in (ALICE, BOB, None):
         answer = httpd.get(path, tenant.name if tenant else "plain", **kwargs)
-        who = answer.served_by
+        who = answer.handled_by
         assert who.is_(tenant) if tenant else who.is_server(), who
         answers.append(answer)
     return answers
@@ -143,12 +143,12 @@ def test_time_limit(httpd):
         answer = httpd.get("/loop.php", host)
         assert answer.status == 200
         assert "Maximum execution time of 1 second exceeded" in answer.text
-    assert answer.served_by.is_(ALICE)
+    assert answer.handled_by.is_(ALICE)
     connection = httpd.connection()
     before = httpd.get("/pid.php", connection=connection).text
     answer = httpd.get("/loop.php?quiet", connection=connection)
     assert (answer.status, answer.text) == (500, "")
-    assert answer.served_by.is_(ALICE)
+    assert answer.handled_by.is_(ALICE)
     assert int(before) in httpd.children()
     assert httpd.get("/whoami.php").who.is_(ALICE)
 
@@ -185,7 +185,7 @@ def test_upload(httpd):
     for tenant in (ALICE, BOB):
         answer = httpd.get("/upload.php", tenant.name, "POST", body, {
             "Content-Type": "multipart/form-data; boundary=B"})
-        assert answer.served_by.is_(tenant)
+        assert answer.handled_by.is_(tenant)
         assert answer.text == f"{tenant.uid} {tenant.gid} y"
         tmp = httpd.folder / "home" / tenant.name / "tmp"
         kept = os.stat(tmp / "kept")
@@ -205,7 +205,7 @@ def test_session(httpd):
         @session_start(); echo json_encode($_SESSION ?? null);""")
     for tenant in (ALICE, BOB):
         first = httpd.get("/count.php", tenant.name)
-        assert first.served_by.is_(tenant) and first.text == "1"
+        assert first.handled_by.is_(tenant) and first.text == "1"
         cookie = {"Cookie": first.headers["set-cookie"].split(";")[0]}
         assert httpd.get("/count.php", tenant.name,
                          headers=cookie).text == "2"
@@ -217,7 +217,7 @@ def test_session(httpd):
         assert '"n":2' in httpd.get(steal, tenant.name, headers=cookie).text
         thief = BOB if tenant is ALICE else ALICE
         answer = httpd.get(steal, thief.name, headers=cookie)
-        assert answer.served_by.is_(thief)
+        assert answer.handled_by.is_(thief)
         assert '"n"' not in answer.text
 
 
@@ -243,7 +243,7 @@ def test_files(httpd):
                 ("write", httpd.error_log, "false"),
                 ("write", httpd.run / "new", "false")):
             answer = httpd.get(f"/file.php?do={do}&f={path}", tenant.name)
-            assert answer.served_by.is_(tenant)
+            assert answer.handled_by.is_(tenant)
             assert answer.text == said, (do, path, answer.text)
         new = os.stat(own / "tmp" / "new")
         assert (new.st_uid, new.st_gid) == (tenant.uid, tenant.gid)
@@ -268,7 +268,7 @@ def test_end_of_page(httpd):
                 hang_up(httpd, f"/{name}.php", tenant.name, read=100)
             else:
                 answer = httpd.get(f"/{name}.php", tenant.name)
-                assert answer.served_by.is_(tenant)
+                assert answer.handled_by.is_(tenant)
             # After a fatal error PHP calls no destructors.
             least = 2 if name == "fails" else 3
             httpd._wait(lambda: note.exists()
@@ -287,13 +287,13 @@ def test_subrequest(httpd):
         BOB)
     for path in ("/whoami.php", "/bob/whoami.php"):
         answer = httpd.get(f"/virtual.php?of={path}")
-        assert answer.served_by.is_(ALICE)
+        assert answer.handled_by.is_(ALICE)
         assert answer.who.is_(ALICE), answer.text
     answer = httpd.get("/virtual.php?of=/bob/closed.php")
-    assert answer.served_by.is_(ALICE)
+    assert answer.handled_by.is_(ALICE)
     assert "denied" in answer.text and "ran" not in answer.text
     answer = httpd.get("/virtual.php?of=/closed.php", "bob")
-    assert answer.served_by.is_(BOB) and answer.text == "ran"
+    assert answer.handled_by.is_(BOB) and answer.text == "ran"
 
 
 def test_cached_script(httpd):
@@ -305,7 +305,7 @@ def test_cached_script(httpd):
     put_pages(httpd, include=f'<?php include "{closed}";')
     for _ in range(8):
         answer = httpd.get("/include.php", "alice")
-        assert answer.served_by.is_(ALICE) and answer.text == "ran"
+        assert answer.handled_by.is_(ALICE) and answer.text == "ran"
         answer = httpd.get("/include.php", "bob")
-        assert answer.served_by.is_(BOB)
+        assert answer.handled_by.is_(BOB)
         assert "Failed opening" in answer.text and "ran" not in answer.text

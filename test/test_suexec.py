@@ -205,7 +205,7 @@ def test_wrapper_where_not_covered(site):
     with site.expecting():
         answer = site.get("/~dora/off/x.cgi", "users")
         as_script(answer, NAMED["dora"])
-        assert answer.served_by.is_server() and not is_marked(answer), answer
+        assert answer.handled_by.is_server() and not is_marked(answer), answer
         answer = site.get("/~dora/x.cgi", "users")
         as_script(answer, DORA)
         assert answer.served_by.is_(DORA) and is_marked(answer), answer

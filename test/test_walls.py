@@ -10,7 +10,8 @@ import pytest
 
 import proc
 from harness import ALICE, BOB, Httpd, put, put_folder, server_ids
-from walls import DENIED, attack, hosts, kinds, running, serve, tries
+from walls import (DENIED, all_threads, attack, hosts, kinds, running, serve,
+                   tries)
 
 DUMPABLE = pathlib.Path("/proc/sys/fs/suid_dumpable")
 YAMA = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
@@ -18,9 +19,10 @@ YAMA = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
 
 @pytest.mark.parametrize("core", (False, True), ids=("", "CoreDumpDirectory"))
 def test_another_process_of_hers(start, folder, mpm, core):
-    """While alice's script runs in a thread of httpd, no process of alice's,
-    or of bob's, opens the memory of that thread, traces it, or takes a
-    descriptor; nor of any other thread. With a process of her own she can."""
+    """While alice's script runs in a thread of httpd, or beside it, no process
+    of alice's, or of bob's, opens the memory of that thread, traces it, or
+    takes a descriptor; nor of any other thread. With a process of her own she
+    can."""
     if core:
         dumps = put_folder(folder / "dumps", owner=server_ids())
     httpd = serve(start, folder, mpm, **(dict(
@@ -28,11 +30,12 @@ def test_another_process_of_hers(start, folder, mpm, core):
         if core else {}))
     for kind in kinds(mpm):
         with running(httpd, kind) as (pids, tids):
-            assert pids and tids
+            every = all_threads(pids)
+            assert pids and set(tids) < set(every)
             for tenant in (ALICE, BOB):
                 said = attack(folder, tenant, *pids,
-                              *(f"t{tid}" for tid in tids))
-                assert len(said) == 12 * (len(pids) + len(tids))
+                              *(f"t{tid}" for tid in every))
+                assert len(said) == 12 * (len(pids) + len(every))
                 allowed = {k: v for k, v in said.items() if v not in DENIED
                            and not (k[0] == "t" and v == errno.EINVAL
                                     and "get a" in k)}  # before Linux 6.9
@@ -73,16 +76,25 @@ def signals(httpd, host, ids):
 
 
 def test_signals(start, folder, mpm):
-    """No tenant's program can signal httpd's processes. The thread of httpd
-    that runs alice's script is alice's to signal, and so to end with its
-    process (README, "What is not protected"): not bob's, and only so long."""
+    """No tenant's program can signal httpd's processes and threads, nor a
+    neighbour's program. The thread of httpd that runs alice's script is hers
+    to signal, and so to end with its process (README, "What is not
+    protected"): not bob's, and only so long. CGI has no such thread."""
     httpd = serve(start, folder, mpm)
     for tenant in (ALICE, BOB):
         put(folder / f"home/{tenant.name}/www/signals.cgi", SIGNALS, 0o755,
             tenant)
-    with running(httpd, "lua") as (pids, tids):
+    with running(httpd, "cgi") as (pids, _):
+        scripts = proc.scripts(httpd)
         for host in ("alice", "bob"):
-            said = signals(httpd, host, [httpd.pid, *pids])
+            said = signals(httpd, host, [httpd.pid, *all_threads(pids)])
+            assert set(said.values()) == {errno.EPERM}, said
+        assert set(signals(httpd, "alice", scripts).values()) == {0}
+        assert set(signals(httpd, "bob", scripts).values()) == {errno.EPERM}
+    with running(httpd, "lua") as (pids, tids):
+        others = set(all_threads(pids)) - set(tids)
+        for host in ("alice", "bob"):
+            said = signals(httpd, host, [httpd.pid, *others])
             assert set(said.values()) == {errno.EPERM}, said
         assert set(signals(httpd, "alice", tids).values()) == {0}
         assert set(signals(httpd, "bob", tids).values()) == {errno.EPERM}
@@ -90,15 +102,26 @@ def test_signals(start, folder, mpm):
     assert set(said.values()) == {errno.ESRCH}, said
 
 
-def test_signal_to_the_group(start, folder, mpm):
-    """A CGI program that ends its whole process group, which is httpd's,
-    ends nobody but itself."""
+ENDS_ITS_GROUP = "trap '' TERM; kill -TERM 0 && echo sent"
+TO_THE_GROUP = {
+    "cgi": f"#!/bin/sh\necho\n{ENDS_ITS_GROUP}\n",
+    "lua": f"""function handle(r)
+    r:puts(io.popen([[{ENDS_ITS_GROUP}]]):read("*a"))
+    return apache2.OK
+end
+"""}
+
+
+@pytest.mark.parametrize("kind", TO_THE_GROUP)
+def test_signal_to_the_group(start, folder, mpm, kind):
+    """A program that ends its whole process group, which is a CGI program's
+    own, but httpd's where a handler inside of httpd has started it, ends
+    nobody but itself."""
     httpd = serve(start, folder, mpm)
-    put(folder / "home/alice/www/group.cgi",
-        "#!/bin/sh\necho Content-Type: text/plain\necho\ntrap '' TERM\n"
-        "kill -TERM 0 && echo sent\n", 0o755, ALICE)
+    put(folder / f"home/alice/www/group.{kind}", TO_THE_GROUP[kind], 0o755,
+        ALICE)
     before = httpd.children()
-    answer = httpd.get("/group.cgi")
+    answer = httpd.get(f"/group.{kind}")
     assert answer.status == 200 and answer.text == "sent\n"
     time.sleep(0.2)
     assert set(before) <= set(httpd.children())
@@ -120,6 +143,27 @@ def test_killed_thread(start, folder, mpm):
     answer = httpd.get("/whoami.lua", "bob")
     assert answer.status == 200 and answer.who.is_(BOB)
     assert proc.wait_until(lambda: not proc.not_servers(httpd))
+
+
+def test_killed_script(start, folder, mpm):
+    """A tenant who sends KILL to all that she sees while her CGI program runs
+    ends that program, and nothing of httpd: the same children serve bob."""
+    httpd = serve(start, folder, mpm)
+    with running(httpd, "cgi") as (pids, _):
+        scripts, threads = proc.scripts(httpd), all_threads(pids)
+        for target in (httpd.pid, *threads, *scripts):
+            done = subprocess.run(["kill", "-KILL", str(target)], check=False,
+                                  user=ALICE.uid, group=ALICE.gid,
+                                  extra_groups=[], stderr=subprocess.PIPE)
+            # Its second process may have ended with the first.
+            assert (done.returncode != 0) == (target not in scripts) \
+                or target == scripts[-1], (target, scripts, done)
+        assert proc.wait_until(lambda: not proc.alive(scripts))
+    assert httpd.children() == pids
+    assert set(all_threads(pids)) >= set(threads)
+    assert httpd.get("/whoami.lua", "bob").who.is_(BOB)
+    assert httpd.get("/whoami.cgi", "alice").who.is_(ALICE)
+    assert not proc.not_servers(httpd)
 
 
 @contextlib.contextmanager
@@ -175,6 +219,8 @@ def test_suid_dumpable_2(start, folder, mpm):
     """2 (dumps for root only) is as safe as 0."""
     with suid_dumpable("2"):
         httpd = serve(start, folder, mpm)
-        with running(httpd, "lua") as (pids, tids):
-            said = attack(folder, ALICE, *pids, *(f"t{tid}" for tid in tids))
-        assert set(said.values()) <= DENIED, said
+        for kind in ("lua", "cgi"):
+            with running(httpd, kind) as (pids, _):
+                said = attack(folder, ALICE, *pids,
+                              *(f"t{tid}" for tid in all_threads(pids)))
+            assert set(said.values()) <= DENIED, said

@@ -39,11 +39,14 @@ def is_hosts(who, host):
 
 def wrong(answer, host, path):
     """What is wrong with an answer, or None. A script prints who it is; who
-    ran the handler, the server says of every answer."""
+    ran the handler, the server says, but of a CGI script of a tenant's."""
     if answer.status != 200:
         return f"status {answer.status}"
-    if not is_hosts(answer.served_by, host):
-        return f"handler ran as {answer.served_by}"
+    if path == "/whoami.cgi" and host != "plain":
+        if "x-who" in answer.headers:
+            return f"handler ran as {answer.handled_by}"
+    elif not is_hosts(answer.handled_by, host):
+        return f"handler ran as {answer.handled_by}"
     if path == "/file.txt":
         owner = "alice" if host == "plain" else host
         return None if answer.text == f"file of {owner}\n" else "another file"

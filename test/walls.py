@@ -100,7 +100,8 @@ def serve(start, folder, mpm, **kwargs):
 @contextlib.contextmanager
 def running(httpd, kind):
     """While alice's slow script runs: (pids of the children, ids of alice's
-    threads in them). Ends it by ending its client and the script."""
+    threads in them: of a CGI program there is none). Ends it by ending its
+    client and the script."""
     def ask():
         with contextlib.suppress(Exception):
             httpd.get(f"/slow.{kind}")
@@ -109,17 +110,22 @@ def running(httpd, kind):
     client.start()
     try:
         assert proc.wait_until(
-            lambda: proc.threads_of(httpd, ALICE)
+            lambda: (kind == "cgi" or proc.threads_of(httpd, ALICE))
             and (kind == "php" or proc.scripts(httpd))), (kind, httpd.log())
         time.sleep(0.1)
-        yield (httpd.children(),
-               [tid for _, tid in proc.threads_of(httpd, ALICE)])
+        tids = [tid for _, tid in proc.threads_of(httpd, ALICE)]
+        assert bool(tids) == (kind != "cgi"), tids
+        yield httpd.children(), tids
     finally:
         for pid in proc.scripts(httpd):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
         if kind != "php":  # it ends with the server
             client.join()
+
+
+def all_threads(pids):
+    return [tid for pid in pids for tid in proc.threads(pid)]
 
 
 def attack(folder, tenant, *targets):

@@ -1,0 +1,415 @@
+"""What a script or a client makes too long, too much, too late or wrong: it
+ends, or is cut, where it can be seen, and nobody else waits for it."""
+import concurrent.futures
+import contextlib
+import http.client
+import os
+import pathlib
+import re
+import signal
+import time
+
+import pytest
+
+import proc
+from cgi import HEAD, Look, Talk, hosts, noted, put_scripts, zombies
+from conftest import MPMS
+from harness import ALICE, put, shared, vhost
+
+UID = f"{ALICE.uid}\n".encode()
+WHO = f"{HEAD}id -u\n"
+GO = "for _ in $(seq 500); do [ -e NOTES/go ] || sleep 0.02; done\n"
+# What ends a script is in its note, with its uid.
+ENDLESS = "yes\necho $? $(id -u) >NOTES/NAME\n"
+BY_PIPE = [128 + signal.SIGPIPE, ALICE.uid]
+SILENT = ("trap 'echo 15 $(id -u) >NOTES/NAME; exit' TERM\n"
+          "sleep 20 &\nwait\n")
+BY_TERM = [signal.SIGTERM, ALICE.uid]
+LINE_BY_LINE = """trap '' PIPE
+while read line; do
+    echo "$line"
+    [ "$line" = end ] && exit
+done
+echo late
+"""
+EARLIER = "If-Modified-Since: Thu, 01 Jan 2015 00:00:00 GMT\r\n"
+SOME = "Content-Length: 9\r\n"
+
+
+def says(*lines):
+    return "#!/bin/sh\nprintf '%b' '" + "".join(f"{n}\\n" for n in lines) \
+        + "'\n"
+
+
+# Who asks how, the script, the status (None: an answer that is cut), and what
+# the script ends by. All of them at once.
+SLOW = {
+    "head": ("alice", "HEAD", "", HEAD + ENDLESS, 200, BY_PIPE),
+    "head-owner": ("owner", "HEAD", "", HEAD + ENDLESS, 200, BY_PIPE),
+    "no-content": ("alice", "GET", "", says("Status: 204 Nothing", "")
+                   + ENDLESS, 204, BY_PIPE),
+    "not-modified": ("alice", "GET", "", says("Status: 304 Same", "")
+                     + ENDLESS, 304, BY_PIPE),
+    "met": ("alice", "GET", EARLIER, says(
+        "Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT", "") + ENDLESS, 304,
+            BY_PIPE),
+    "location": ("alice", "GET", "", says("Location: /file.txt", "")
+                 + ENDLESS, 200, BY_PIPE),
+    "location-owner": ("owner", "GET", "", says("Location: /file.txt", "")
+                       + ENDLESS, 200, BY_PIPE),
+    "remote": ("alice", "GET", "", says("Location: http://x.test/", "")
+               + ENDLESS, 302, BY_PIPE),
+    "malformed": ("alice", "GET", "", says("no header line") + ENDLESS, 500,
+                  BY_PIPE),
+    "nothing": ("alice", "GET", "", f"#!/bin/sh\n{SILENT}", 504, BY_TERM),
+    "half-head": ("alice", "GET", "", f"#!/bin/sh\necho X-Mine: 1\n{SILENT}",
+                  504, BY_TERM),
+    "silent": ("alice", "GET", "", HEAD + SILENT, None, BY_TERM),
+    "silent-owner": ("owner", "GET", "", HEAD + SILENT, None, BY_TERM),
+    "silent-later": ("alice", "GET", "", WHO + SILENT, None, BY_TERM),
+    "slow-body": ("body", "POST", SOME, f"#!/bin/sh\n{SILENT}", 408, BY_TERM),
+    "slow-body-amid": ("body", "POST", SOME, WHO + SILENT, None, BY_TERM),
+}
+SCRIPTS = {
+    "look.cgi": "LOOK",
+    "says.cgi": WHO + LINE_BY_LINE + SILENT.replace("NAME", "wrong"),
+    "reads.cgi": "#!/bin/sh\nout=$(" + LINE_BY_LINE + ")\n[ \"${out%end}\" = "
+                 "\"$out\" ] || { " + WHO[10:].replace("\n", "; ")
+                 + "echo \"$out\"; exit; }\n"
+                 + SILENT.replace("NAME", "wrong"),
+    "status.cgi": "#!/bin/sh\nid -u >NOTES/status\n"
+                  "printf 'Status: %s Word\\n\\ntext\\n' $QUERY_STRING\n",
+    "many-lines.cgi": "#!/bin/sh\nfor i in $(seq 100); do printf 'X-%d: "
+                      "%5000d\\n' $i $i; done\necho\nid -u\n",
+    "endless-lines.cgi": "#!/bin/sh\nyes 'X-Mine: 1'\n"
+                         "echo $? $(id -u) >NOTES/lines\n",
+    "endless-long-lines.cgi": "#!/bin/sh\nyes X-Mine: $(seq 1000)\n"
+                              "echo $? $(id -u) >NOTES/lines\n",
+    "head-first.cgi": f"{HEAD}{GO}id -u\n",
+    "exec.shtml": ('<!--#exec cmd="./exec.sh" -->', 0o644),
+    "exec.sh": f"#!/bin/sh\necho one\n{GO}id -u\n",
+    "many.shtml": ('<!--#exec cmd="true" -->' * 30
+                   + '<!--#exec cmd="./last.sh" -->', 0o644),
+    "last.sh": f"#!/bin/sh\necho $(id -u) >NOTES/last\n{GO}id -u\n",
+    "loud.cgi": f"{WHO}yes a | head -n 33000 >&2\n",
+    "less-loud.cgi": f"{WHO}yes a | head -n 900 >&2\n",
+    "flood.cgi": f"{WHO}exec >&-\nyes >&2\n"
+                 "echo $? $(id -u) >NOTES/flood\n",
+    "late.cgi": f"{WHO}exec >&-\nsleep 0.3\necho late >&2\n"
+                "echo $? $(id -u) >NOTES/late\n",
+}
+
+
+def config(folder):
+    homes = folder / "home"
+    put_scripts(folder, SCRIPTS | {
+        f"slow/{name}.cgi": row[3].replace("NAME", name)
+        for name, row in SLOW.items()})
+    return f"""
+AddType text/html .shtml
+AddOutputFilter INCLUDES .shtml
+<Directory {homes}/alice/www/slow>
+    PSCgiTimeout 2
+</Directory>
+<Location /limit>
+    LimitRequestBody 100
+</Location>
+""" + hosts(folder, f"Alias /limit {homes}/alice/www\n") + vhost(
+        "body", homes / "alice/www", f"PSUserGroup {ALICE.ids}\n"
+        "RequestReadTimeout body=1\n"
+        "<Location />\nPSCgiTimeout 20\n</Location>")
+
+
+@pytest.fixture(scope="module", params=MPMS)
+def httpd(request):
+    many = ("StartServers 18\nMaxSpareServers 20\n"
+            if request.param == "prefork" else
+            "ServerLimit 1\nThreadsPerChild 24\nMaxRequestWorkers 24\n")
+    with shared(request.param, config, modules=["include", "reqtimeout"],
+                main_config=many) as server:
+        server.notes = server.folder / "notes"
+        server.go = server.notes / "go"
+        yield server
+
+
+# ---- a body that is wrong
+
+def chunk(text):
+    return f"{len(text):x}\r\n{text}\r\n"
+
+
+def chunks(data):
+    """Of an answer in chunks: its body, whether it has ended, and what else
+    there is."""
+    body = b""
+    while found := re.match(rb"([0-9a-f]+)\r\n", data):
+        size = int(found[1], 16)
+        piece, data = data[found.end():][:size], data[found.end() + size + 2:]
+        body += piece
+        if size == 0:
+            return body, True, data
+    return body, False, data
+
+
+WRONG = {"limit": ("/limit", chunk("x" * 199), 413),
+         "line": ("", "xyz\r\n", 400), "size": ("", "-3\r\n", 400)}
+RIGHT = chunk("more\n") + chunk("end\n") + chunk("")
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_body_turns_wrong(httpd, name):
+    """Tried: a body that is too long, or no body, once its script has begun to
+    answer. Might work as httpd's own answer to that ends the script's as if
+    it were whole, and what the script says then is the next answer."""
+    folder, wrong, _ = WRONG[name]
+    for host in ("alice", "owner"):
+        for last in (wrong, RIGHT):
+            (httpd.notes / "wrong").unlink(missing_ok=True)
+            with Talk(httpd) as talk, httpd.expecting():
+                talk.socket.settimeout(10)
+                talk.send(f"{folder}/says.cgi", host, "POST",
+                          "Transfer-Encoding: chunked\r\n", chunk("one\n"))
+                data = b""
+                while not data.endswith(b"one\n\r\n"):
+                    data += talk.socket.recv(65536)
+                talk.socket.sendall(last.encode())
+                if last == RIGHT:
+                    talk.send("/look.cgi?next", host, "GET",
+                              "Connection: close\r\n")
+                head, data = (data + talk.file.read()).split(b"\r\n\r\n", 1)
+                body, ended, rest = chunks(data)
+                assert head.startswith(b"HTTP/1.1 200 ")
+                if last == RIGHT:
+                    assert ended and body == UID + b"one\nmore\nend\n"
+                    assert Look(rest.decode()).is_(ALICE)
+                else:
+                    assert not ended and body == UID + b"one\n"
+                    assert rest == b""
+                    assert noted(httpd, "wrong") == BY_TERM
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_body_is_wrong(httpd, name):
+    """Tried: the same, before the script has said a word. Might work as it
+    would be left alone, and its answer would follow that of httpd."""
+    folder, wrong, status = WRONG[name]
+    for host in ("alice", "owner"):
+        (httpd.notes / "wrong").unlink(missing_ok=True)
+        with Talk(httpd) as talk, httpd.expecting():
+            talk.socket.settimeout(10)
+            answer = talk.get(f"{folder}/reads.cgi", host, "POST",
+                              "Transfer-Encoding: chunked\r\n",
+                              chunk("one\n") + wrong)
+            assert answer.status == status
+            assert talk.file.read() == b""
+            assert noted(httpd, "wrong") == BY_TERM
+        with Talk(httpd) as talk, httpd.expecting():
+            answer = talk.get(f"{folder}/reads.cgi", host, "POST",
+                              "Transfer-Encoding: chunked\r\n",
+                              chunk("one\n") + RIGHT)
+            assert (answer.status, answer.body) == (
+                200, UID + b"one\nmore\nend\n")
+            assert Look(talk.get("/look.cgi", host).text).is_(ALICE)
+
+
+# ---- header lines
+
+@pytest.mark.parametrize("said, status", (
+    (100, 500), (101, 500), (199, 500), (200, 200), (204, 204), (304, 304),
+    (404, 404)))
+def test_status(httpd, said, status):
+    """Tried: an interim status as a script's own. Might work as the client
+    goes on to wait for an answer, and takes the next one for it."""
+    for host in ("alice", "owner"):
+        for method, more, body in (("GET", "", ""), ("POST", SOME, "123456789"),
+                                   ("HEAD", "", "")):
+            (httpd.notes / "status").unlink(missing_ok=True)
+            tags = ["PS0211"] * (said < 200)
+            with Talk(httpd) as talk, httpd.expecting(*tags):
+                talk.socket.settimeout(10)
+                answer = talk.get(f"/status.cgi?{said}", host, method, more,
+                                  body)
+                assert answer.status == status
+                assert b"PS0" not in answer.body
+                assert noted(httpd, "status") == [ALICE.uid]
+                look = Look(talk.get("/look.cgi?next", host).text)
+                assert look.env["QUERY_STRING"] == "next"
+                assert look.is_(ALICE)
+
+
+def memory(httpd, anew=False):
+    """KB that a child has had at most, since it was asked anew."""
+    if anew:
+        for pid in httpd.children():
+            pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return max(proc.status_number(pid, "VmHWM") for pid in httpd.children())
+
+
+@pytest.mark.parametrize("name", ("endless-lines", "endless-long-lines"))
+def test_header_lines(httpd, name):
+    """Tried: header lines without end. Might work as httpd keeps them all
+    until the last one. 500 KB pass."""
+    for host in ("alice", "owner"):
+        (httpd.notes / "lines").unlink(missing_ok=True)
+        before = memory(httpd, anew=True)
+        with Talk(httpd) as talk, httpd.expecting("PS0211"):
+            talk.socket.settimeout(20)
+            assert talk.get(f"/{name}.cgi", host).status == 500
+            assert Look(talk.get("/look.cgi", host).text).is_(ALICE)
+        assert memory(httpd) - before < 30_000
+        assert noted(httpd, "lines") == BY_PIPE
+        with Talk(httpd) as talk, httpd.expecting():
+            talk.send("/many-lines.cgi", host, "GET", "Connection: close\r\n")
+            data = talk.file.read()
+        assert len(re.findall(rb"^X-\d+: +\d+\r$", data, re.M)) == 100
+        assert len(data) > 500_000 and data.endswith(b"\r\n\r\n" + UID)
+
+
+# ---- too slow
+
+def ask(httpd, name):
+    """A row of SLOW: what was answered, whether that was whole and the
+    connection goes on, how long it took, and what ended the script."""
+    host, method, more, *_ = SLOW[name]
+    begin = time.monotonic()
+    status, whole, goes_on = None, True, False
+    with Talk(httpd) as talk:
+        talk.socket.settimeout(15)
+        try:
+            talk.send(f"/slow/{name}.cgi", host, method, more)
+            reply = talk.begin(method)
+            status = reply.status
+            reply.read()
+            with contextlib.suppress(ConnectionError):
+                goes_on = Look(talk.get("/look.cgi", host).text).is_(ALICE)
+        except http.client.IncompleteRead:
+            whole = False
+        took = time.monotonic() - begin
+        note = httpd.notes / name
+        proc.wait_until(lambda: proc.read(note).endswith("\n"), 5)
+    return status, whole, goes_on, took, proc.read(note)
+
+
+@pytest.fixture(scope="module")
+def slow(httpd):
+    with concurrent.futures.ThreadPoolExecutor(len(SLOW)) as pool:
+        with httpd.expecting(""):
+            return dict(zip(SLOW, [f.exception() or f.result() for f in [
+                pool.submit(ask, httpd, name) for name in SLOW]]))
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_slow(httpd, slow, name):
+    """Tried: output without end where none is wanted, silence, or a body that
+    does not come. Might work as a thread of httpd waits for it, for ever."""
+    assert not isinstance(slow[name], Exception), slow[name]
+    status, whole, goes_on, took, note = slow[name]
+    expected, ends_by = SLOW[name][4:]
+    assert took < 8
+    if expected is None:
+        assert (status, whole, goes_on) == (200, False, False)
+    else:
+        assert (status, whole) == (expected, True)
+        assert goes_on or expected == 408
+    assert [int(n) for n in note.split()] == ends_by
+    lines = [n for n in httpd.log().splitlines() if f"/slow/{name}.cgi" in n]
+    is_late = SLOW[name][0] != "body" and ends_by == BY_TERM
+    assert [n for n in lines if "PS0209" in n] == lines[:is_late]
+    assert proc.wait_until(lambda: not zombies(httpd), 5)
+
+
+# ---- while it runs
+
+@pytest.mark.parametrize("name, first", (("head-first.cgi", b""),
+                                         ("exec.shtml", b"one\n")))
+def test_comes_at_once(httpd, name, first):
+    """Header lines alone, or a line of #exec, are at the client while the
+    program runs."""
+    for host in ("alice", "owner"):
+        httpd.go.unlink(missing_ok=True)
+        with Talk(httpd) as talk, httpd.expecting():
+            talk.socket.settimeout(5)
+            talk.send(f"/{name}", host)
+            reply = talk.begin()
+            assert reply.status == 200
+            assert not first or reply.readline() == first
+            put(httpd.go)
+            assert reply.read() == UID
+
+
+def test_page_of_many(httpd):
+    """Tried: a page with much to #exec, and one that waits. Might work as what
+    has ended stays until the page does: processes, and descriptors."""
+    for host in ("alice", "owner"):
+        httpd.go.unlink(missing_ok=True)
+        (httpd.notes / "last").unlink(missing_ok=True)
+        before = {pid: proc.descriptors(pid) for pid in httpd.children()}
+        with Talk(httpd) as talk, httpd.expecting():
+            talk.send("/many.shtml", host)
+            assert noted(httpd, "last") == [ALICE.uid]
+            assert proc.wait_until(lambda: not zombies(httpd), 3)
+            grown = [proc.descriptors(pid) - n for pid, n in before.items()]
+            put(httpd.go)
+            assert talk.answer().body == UID
+        assert max(grown) < 20, grown
+
+
+# ---- standard error
+
+@pytest.mark.parametrize("name, lines, full", (("loud", 1000, 1),
+                                               ("less-loud", 900, 0)))
+def test_standard_error(httpd, name, lines, full):
+    """Tried: 66 KB of empty words. Might work as each line has a hundred bytes
+    of the log's own before it."""
+    for host in ("alice", "owner"):
+        before = len(httpd.log())
+        with httpd.expecting("PS0601", *["PS0602"] * full):
+            assert httpd.get(f"/{name}.cgi", host).body == UID
+        log = httpd.log()[before:]
+        assert lines <= log.count("PS0601: ") <= lines + full
+        assert log.count("PS0602: ") == full
+
+
+def seconds_used(httpd):
+    ticks = 0
+    for pid in httpd.children():
+        stat = proc.read(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()
+        ticks += int(stat[11]) + int(stat[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def test_flood(httpd):
+    """Tried: standard error without end, after the answer. Might work as
+    httpd reads it, and drops it, for as long as there is some."""
+    for host in ("alice", "owner"):
+        for name in ("flood", "late"):
+            (httpd.notes / name).unlink(missing_ok=True)
+            with httpd.expecting("PS0601", *["PS0602"] * (name == "flood")):
+                before = seconds_used(httpd)
+                try:
+                    assert httpd.get(f"/{name}.cgi", host).body == UID
+                    time.sleep(1)
+                    used = seconds_used(httpd) - before
+                    assert noted(httpd, name) == (
+                        BY_PIPE if name == "flood" else [0, ALICE.uid])
+                finally:
+                    for pid in proc.scripts(httpd):
+                        os.kill(pid, signal.SIGKILL)
+            assert used < 0.2
+            assert proc.wait_until(lambda: not zombies(httpd), 5)
+
+
+# ---- words
+
+@pytest.mark.parametrize("query, words", (
+    ("+", ["", ""]), ("++", ["", "", ""]), ("a+b+", ["a", "b", ""]),
+    ("+a", ["", "a"]), ("a", ["a"]), ("a+b", ["a", "b"]), ("a=b", []),
+    ("a+b=", []), ("", [])))
+def test_words(httpd, query, words):
+    """A query without "=" is as many arguments as it has words, empty ones
+    and the last included."""
+    for host in ("alice", "owner"):
+        with httpd.expecting():
+            look = Look(httpd.get(f"/look.cgi?{query}", host).text)
+        assert look.is_(ALICE)
+        assert look.words == words
