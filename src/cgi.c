@@ -134,6 +134,7 @@ static enum ps_read read_more(struct answer *a)
     a->used = 0;
     if (a->before > HEADERS_MOST) {
         wrong_headers(a->r, "more than 1 MB of header lines");
+        ps_script_end(a->script, "its header lines do not end");
         a->data = NULL;
         a->length = 0;
         return PS_READ_END;
@@ -274,7 +275,9 @@ static int end_early(struct answer *a, int status)
     if (ps_script_status(a->script) != OK) {
         return ps_script_status(a->script);
     }
-    ps_script_soak(a->script);
+    if (a->before <= HEADERS_MOST) {
+        ps_script_soak(a->script);
+    }
     if (status == HTTP_NOT_MODIFIED) {
         a->r->status = status;
         return OK;
@@ -308,7 +311,7 @@ static int answer_parsed(struct answer *a)
     if (status != OK) {
         return end_early(a, status);
     }
-    if (r->status < HTTP_OK) {
+    if (ap_is_HTTP_INFO(r->status)) {
         return wrong_headers(r, "an interim status as the final one");
     }
     location = apr_table_get(r->headers_out, "Location");

@@ -90,13 +90,18 @@ struct logs
     nfds_t n;
 };
 
+static bool is_read(const struct ps_child *child)
+{
+    return child->log && ps_script_log_fd(child->log) >= 0;
+}
+
 /* Of one tenant's, from this one on. */
 static int logs_from(const struct ps_child *first)
 {
     int n = 0;
 
     for (const struct ps_child *c = first; c; c = next_child(c)) {
-        n += c->log && c->uid == first->uid;
+        n += is_read(c) && c->uid == first->uid;
     }
     return n;
 }
@@ -109,15 +114,15 @@ static void close_oldest_logs(void)
     int open = 0;
 
     for (child = first_child(); child; child = next_child(child)) {
-        if (child->log && logs_from(child) > LOGS_OF_ONE) {
+        if (is_read(child) && logs_from(child) > LOGS_OF_ONE) {
             ps_script_log_close(child->log, NULL);
             child->log = NULL;
         }
-        open += child->log != NULL;
+        open += is_read(child);
     }
     for (child = first_child(); child && open > LOGS_MAX;
          child = next_child(child)) {
-        if (child->log) {
+        if (is_read(child)) {
             ps_script_log_close(child->log, NULL);
             child->log = NULL;
             open--;
@@ -150,7 +155,7 @@ static apr_time_t look_at_all(struct logs *logs)
         if (child->next < awake_at) {
             awake_at = child->next;
         }
-        if (child->log && ps_script_log_fd(child->log) >= 0) {
+        if (is_read(child)) {
             logs->fd[logs->n].fd = ps_script_log_fd(child->log);
             logs->fd[logs->n].events = POLLIN;
             logs->log[logs->n++] = child->log;

@@ -21,6 +21,8 @@ from identity import Kept, Line
 # What is loaded beside the module, which needs neither and minds neither.
 BESIDE = {"alone": (), "cgi": ("cgi",), "cgid": ("cgid",)}
 SERVERS = [(mpm, beside) for mpm in MPMS for beside in BESIDE]
+# For what takes long.
+FEW_SERVERS = [s for s in SERVERS if s[1] != "cgi"]
 HEAD = "#!/bin/sh\necho Content-Type: text/plain\necho\n"
 
 # Tells the kernel's report, then each thing that a script is given.

@@ -374,7 +374,7 @@ SPAWN = {
 
 
 @pytest.mark.parametrize("name", SPAWN)
-@pytest.mark.parametrize("mpm", MPMS[1:])
+@pytest.mark.parametrize("mpm", MPMS)
 def test_directive(start, folder, mpm, name):
     """PSCgiSpawn Off leaves scripts to mod_cgi, in the tenant's thread, and
     not to mod_cgid; it holds where it stands."""

@@ -109,10 +109,12 @@ FILES = {
     "silent.cgi": "#!/bin/sh\nexec sleep 4\n",
     "stops.cgi": f"{HEAD}echo text\nexec sleep 4\n",
     "before.cgi": f"{HEAD}head -c 200000 /dev/zero\nwc -c\n",
-    "input.cgi": f"{HEAD}readlink /proc/self/fd/0\n", "uid.cgi": f"{HEAD}id -u",
+    "input.cgi": f"{HEAD}readlink /proc/self/fd/0\n",
+    "uid.cgi": f"{HEAD}id -u\n",
     "group.cgi": f"{HEAD}set -- $(cat /proc/$$/stat)\n"
                  "echo $((($5 == $$) + ($6 == $$))) of 2 are own\n",
-    "signals.cgi": f"{HEAD}grep -E 'Sig(Ign|Blk)' /proc/self/status\n", "deaf.cgi": f"{HEAD}echo text\n",
+    "signals.cgi": f"{HEAD}grep -E 'Sig(Ign|Blk)' /proc/self/status\n",
+    "deaf.cgi": f"{HEAD}echo text\n",
     "closes-input.cgi": f"{HEAD}exec <&-\nsleep 0.1\necho text\n",
     "first.cgi": f"{HEAD}dd bs=1 count=3 2>/dev/null\n",
     "page.shtml": ('<!--#exec cgi="/look.cgi" -->'

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import proc
-from cgi import (HEAD, SERVERS, Look, Talk, hosts, noted, put_scripts,
+from cgi import (FEW_SERVERS, HEAD, Look, Talk, hosts, noted, put_scripts,
                  seconds_until_gone, server_id, site, zombies)
 from harness import ALICE, BOB, CAROL, TENANTS, vhost
 
@@ -43,7 +43,8 @@ WAYS = {
 }
 # Scripts that nobody may end, with the host.
 ALIVE = {
-    "steady": ("short", f"{WHO}for i in 1 2 3 4; do sleep 0.6; echo $i; done\n"),
+    "steady": ("short", f"{WHO}for i in 1 2 3 4; do sleep 0.6; echo $i; "
+               "done\n"),
     "half-closed": ("alice", f"{WHO}sleep 1\necho text\n"),
     "slow-reader": ("short", f"{WHO}head -c 20000000 /dev/zero\n"),
     "slow-body": ("short", "#!/bin/sh\nn=$(wc -c)\n" + WHO[10:]
@@ -57,8 +58,8 @@ BEHIND = {
     "leaves": f"({WORK}) </dev/null >/dev/null 2>&1 &\n",
     "leaves-group": f"setsid sh -c '{WORK}' </dev/null >/dev/null 2>&1 &\n",
 }
-# How many there are at once, and whose; of a tenant's last eight standard error
-# is read.
+# How many there are at once, and whose; of a tenant's last eight the standard
+# error is read.
 MANY = {"many": (60, BOB), "late": (8, CAROL)}
 BEHIND |= {f"{name}-reset": does for name, does in BEHIND.items()}
 PIDS = "sleep 61 &\necho $$ $! >NOTES/WAY-MANNER\n"
@@ -232,7 +233,7 @@ class Apart(Case):
 LINES_OF_HTTPD = ("Script timed out before", "End of script output before")
 
 
-@pytest.fixture(scope="module", params=SERVERS, ids=server_id)
+@pytest.fixture(scope="module", params=FEW_SERVERS, ids=server_id)
 def httpd(request):
     with site(request.param, config,
               main_config=room_for(request.param[0])) as server:
@@ -373,7 +374,7 @@ def test_nothing_stays(httpd):
         ask(30)
         assert proc.wait_until(is_quiet, 5)
         before = count()
-        ask(200 if httpd.beside == "alone" else 30)
+        ask(150 if httpd.beside == "alone" else 30)
         assert proc.wait_until(is_quiet, 5)
     assert proc.wait_until(lambda: all(
         n[0] <= before.get(pid, n)[0] and n[1] <= before.get(pid, n)[1]

@@ -9,7 +9,7 @@ import pytest
 import proc
 from cgi import (HEAD, SERVERS, Look, Talk, hosts, noted, put_scripts,
                  server_id, site)
-from harness import ALICE, BOB, Tenant, make_homes, put_folder, vhost
+from harness import ALICE, BOB, Tenant, make_homes, vhost
 from test_denials import refused
 
 # Whose processes nobody else starts: the kernel counts them.

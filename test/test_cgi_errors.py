@@ -13,8 +13,8 @@ WHO = f"{HEAD}id -u\n"
 GO = "for _ in $(seq 500); do [ -e NOTES/go ] || sleep 0.02; done\n"
 LINES = "yes '{:{}}' | head -n {}"
 SCRIPTS = {
-    "errors.cgi": f"{WHO}printf 'one\\ntwo\\r\\n\\nthree \\001\\303\\251\\n' >&2"
-                  "\nprintf 'no end' >&2\n",
+    "errors.cgi": f"{WHO}printf 'one\\ntwo\\r\\n\\nthree \\001\\303\\251\\n' "
+                  ">&2\nprintf 'no end' >&2\n",
     "errors-late.cgi": f"{WHO}echo early >&2\n{GO}echo late >&2\n",
     "errors-alone.cgi": "#!/bin/sh\necho alone >&2\n",
     "some.cgi": f"{WHO}{LINES.format('a line', 63, 990)} >&2\necho text\n",
@@ -103,7 +103,7 @@ def test_errors_while_it_runs(httpd):
             assert in_log(httpd, host)[-1][1] == "late"
 
 
-# How many lines, or bytes, of a script's are logged before the rest is dropped.
+# What bounds a script's words in the log, if anything does.
 MUCH = {"some": None, "many": "bytes", "after": "bytes", "one": "bytes",
         "short": "lines"}
 

@@ -1,5 +1,5 @@
-"""Starts of scripts that a tenant holds up, and what a start needs of the
-kernel and of the configuration."""
+"""Starts of scripts: those that a tenant holds up; what they need of the
+kernel and of the configuration; and the words that they are given."""
 import contextlib
 import os
 import subprocess
@@ -125,8 +125,8 @@ class Held:
 def held(httpd):
     with httpd.expecting("") as lines:
         found = Held(httpd)
-    assert all(any(word in n for word in ("PS0604", "PS0208", "PS0209",
-                                          "End of script")) for n in lines)
+    assert all(any(word in n for word in (
+        "PS0604", "PS0208", "PS0209", "End of script", "MaxRequestWorkers")) for n in lines), lines
     return found
 
 
@@ -230,3 +230,19 @@ def test_directives_of_others(folder, name):
     assert status == 0, said
     assert ("PS0515" in said) == warns, said
     assert not warns or line.split()[0] in said.split("PS0515: ")[1]
+
+
+# ---- words
+
+@pytest.mark.parametrize("query, words", (
+    ("+", ["", ""]), ("++", ["", "", ""]), ("a+b+", ["a", "b", ""]),
+    ("+a", ["", "a"]), ("a", ["a"]), ("a+b", ["a", "b"]), ("a=b", []),
+    ("a+b=", []), ("", [])))
+def test_words(httpd, query, words):
+    """A query without "=" is as many arguments as it has words, empty ones
+    and the last included."""
+    for host in ("alice", "owner"):
+        with httpd.expecting():
+            look = Look(httpd.get(f"/look.cgi?{query}", host).text)
+        assert look.is_(ALICE)
+        assert look.words == words

@@ -1,4 +1,4 @@
-"""Scripts at the server's stop or restart; and the directive that ends them."""
+"""Scripts at the server's stop or restart; and the directive of time-outs."""
 import threading
 import time
 
@@ -41,8 +41,9 @@ class Stopped(threading.Thread):
         self.talks[-1].socket.sendall(
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
             + http2.frame(http2.SETTINGS, 0, 0)
-            + b"".join(http2.request(2 * n + 1, "alice", f"/{way}-{manner}.cgi")
-                       for n, manner in enumerate(MANNERS)))
+            + b"".join(
+                http2.request(2 * n + 1, "alice", f"/{way}-{manner}.cgi")
+                for n, manner in enumerate(MANNERS)))
         for manner in MANNERS:
             self.pids[way, manner] = noted(self.httpd, f"{way}-{manner}")
 

@@ -10,7 +10,8 @@ import pytest
 
 import http2
 import proc
-from cgi import HEAD, SERVERS, Look, Talk, hosts, put_scripts, server_id, site
+from cgi import (FEW_SERVERS, HEAD, Look, Talk, hosts, put_scripts, server_id,
+                 site)
 from harness import ALICE, BOB, put
 
 MEGABYTE = 1_000_000
@@ -55,7 +56,7 @@ def config(folder):
             f"</Files>\n{hosts(folder)}")
 
 
-@pytest.fixture(scope="module", params=SERVERS, ids=server_id)
+@pytest.fixture(scope="module", params=FEW_SERVERS, ids=server_id)
 def httpd(request):
     modules = [] if request.param[0] == "prefork" else ["http2"]
     with site(request.param, config, *modules) as server:
@@ -333,7 +334,6 @@ FLOWS = {"out": ("many", None), "in": ("count", "sized"),
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-@pytest.mark.parametrize("httpd", SERVERS, ids=server_id, indirect=True)
 def test_memory(httpd, flow):
     """100 MB, once 1 GB each way, through a child that grows by no more than
     8 MB; also where the client does not read for a while."""
