@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import http.client
 import os
-import pathlib
 import re
 import signal
 import time
@@ -23,17 +22,15 @@ GO = "for _ in $(seq 500); do [ -e NOTES/go ] || sleep 0.02; done\n"
 ENDLESS = "yes\necho $? $(id -u) >NOTES/NAME\n"
 BY_PIPE = [128 + signal.SIGPIPE, ALICE.uid]
 TRAP = "trap 'echo 15 $(id -u) >NOTES/NAME; exit' TERM\n"
-STAYS = "sleep 20 &\nwait\n"
-SILENT = TRAP + STAYS
+SILENT = f"{TRAP}sleep 20 &\nwait\n"
+STAYS = "for _ in $(seq 200); do sleep 0.1; done\n"
 BY_TERM = [signal.SIGTERM, ALICE.uid]
-LINE_BY_LINE = """trap '' PIPE
-while read line; do
+LINE_BY_LINE = """while read line; do
     echo "$line"
     [ "$line" = end ] && exit
 done
-{ echo late; } 2>/dev/null
+echo late
 """
-EARLIER = "If-Modified-Since: Thu, 01 Jan 2015 00:00:00 GMT\r\n"
 SOME = "Content-Length: 9\r\n"
 
 
@@ -43,39 +40,37 @@ def says(*lines):
 
 
 LINES = "#!/bin/sh\ntrap '' TERM\nyes {}" + ENDLESS[3:]
-# Who asks how, the script, the status (None: an answer that is cut), and what
-# the script ends by. All of them at once.
+# The script, the status (None: an answer that is cut), what the script ends by,
+# and how it is asked for. All of them at once.
 SLOW = {
-    "head": ("alice", "HEAD", "", HEAD + ENDLESS, 200, BY_PIPE),
-    "head-owner": ("owner", "HEAD", "", HEAD + ENDLESS, 200, BY_PIPE),
-    "no-content": ("alice", "GET", "", says("Status: 204 Nothing", "")
-                   + ENDLESS, 204, BY_PIPE),
-    "not-modified": ("alice", "GET", "", says("Status: 304 Same", "")
-                     + ENDLESS, 304, BY_PIPE),
-    "met": ("alice", "GET", EARLIER, says(
-        "Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT", "") + ENDLESS, 304,
-            BY_PIPE),
-    "location": ("alice", "GET", "", says("Location: /file.txt", "")
-                 + ENDLESS, 200, BY_PIPE),
-    "location-owner": ("owner", "GET", "", says("Location: /file.txt", "")
-                       + ENDLESS, 200, BY_PIPE),
-    "remote": ("alice", "GET", "", says("Location: http://x.test/", "")
-               + ENDLESS, 302, BY_PIPE),
-    "lines": ("alice", "GET", "", LINES.format("X-Mine: 1"), 500, BY_PIPE),
-    "long-lines": ("owner", "GET", "", LINES.format("X-Mine: $(seq 1000)"),
-                   500, BY_PIPE),
-    "malformed": ("alice", "GET", "", says("no header line") + ENDLESS, 500,
-                  BY_PIPE),
-    "nothing": ("alice", "GET", "", f"#!/bin/sh\n{SILENT}", 504, BY_TERM),
-    "half-head": ("alice", "GET", "", f"#!/bin/sh\necho X-Mine: 1\n{SILENT}",
-                  504, BY_TERM),
-    "silent": ("alice", "GET", "", HEAD + SILENT, None, BY_TERM),
-    "silent-owner": ("owner", "GET", "", HEAD + SILENT, None, BY_TERM),
-    "silent-later": ("alice", "GET", "", WHO + SILENT, None, BY_TERM),
-    "slow-body": ("body", "POST", SOME, f"#!/bin/sh\n{SILENT}", 408, BY_TERM),
-    "slow-body-amid": ("body", "POST", SOME, WHO + SILENT, None, BY_TERM),
+    "head": (HEAD + ENDLESS, 200, BY_PIPE, "HEAD"),
+    "no-content": (says("Status: 204 Nothing", "") + ENDLESS, 204, BY_PIPE),
+    "not-modified": (says("Status: 304 Same", "") + ENDLESS, 304, BY_PIPE),
+    "met": (says("Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT", "") + ENDLESS,
+            304, BY_PIPE, "GET", "If-Modified-Since: Thu, 01 Jan 2015 00:00:00"
+            " GMT\r\n"),
+    "location": (says("Location: /file.txt", "") + ENDLESS, 200, BY_PIPE),
+    "remote": (says("Location: http://x.test/", "") + ENDLESS, 302, BY_PIPE),
+    "lines": (LINES.format("X-Mine: 1"), 500, BY_PIPE),
+    "long-lines": (LINES.format("X-Mine: $(seq 1000)"), 500, BY_PIPE),
+    "malformed": (says("no header line") + ENDLESS, 500, BY_PIPE),
+    "nothing": (f"#!/bin/sh\n{SILENT}", 504, BY_TERM),
+    "half-head": (f"#!/bin/sh\necho X-Mine: 1\n{SILENT}", 504, BY_TERM),
+    "silent": (HEAD + SILENT, None, BY_TERM),
+    "silent-later": (WHO + SILENT, None, BY_TERM),
+    "body": (f"#!/bin/sh\n{SILENT}", 408, BY_TERM, "POST", SOME),
+    "body-amid": (WHO + SILENT, None, BY_TERM, "POST", SOME),
 }
-WRONG_TRAP = TRAP.replace("NAME", "wrong") + "echo $$ >NOTES/runs\n"
+SLOW |= {f"{name}-owner": SLOW[name]
+         for name in ("head", "location", "lines", "nothing", "silent")}
+
+
+def host_of(name):
+    return next((n for n in ("owner", "body") if n in name), "alice")
+
+
+WRONG_TRAP = "exec 2>/dev/null\ntrap '' PIPE\necho $$ >NOTES/runs\n" \
+    + TRAP.replace("NAME", "wrong")
 SCRIPTS = {
     "look.cgi": "LOOK",
     "says.cgi": f"#!/bin/sh\n{WRONG_TRAP}{WHO[10:]}{LINE_BY_LINE}{STAYS}",
@@ -94,8 +89,7 @@ SCRIPTS = {
     "last.sh": f"#!/bin/sh\necho $(id -u) >NOTES/last\n{GO}id -u\n",
     "loud.cgi": f"{WHO}yes a | head -n 33000 >&2\n",
     "less-loud.cgi": f"{WHO}yes a | head -n 900 >&2\n",
-    "flood.cgi": f"{WHO}exec >&-\nyes >&2\n"
-                 "echo $? $(id -u) >NOTES/flood\n",
+    "flood.cgi": f"{WHO}exec >&-\nyes >&2\necho $? $(id -u) >NOTES/flood\n",
     "late.cgi": f"{WHO}exec >&-\nsleep 0.3\necho late >&2\n"
                 "echo $? $(id -u) >NOTES/late\n",
 }
@@ -104,8 +98,8 @@ SCRIPTS = {
 def config(folder):
     homes = folder / "home"
     put_scripts(folder, SCRIPTS | {
-        f"slow/{name}.cgi": row[3].replace("NAME", name)
-        for name, row in SLOW.items()})
+        f"slow/{name}.cgi": text.replace("NAME", name)
+        for name, (text, *_) in SLOW.items()})
     return f"""
 AddType text/html .shtml
 AddOutputFilter INCLUDES .shtml
@@ -123,7 +117,7 @@ AddOutputFilter INCLUDES .shtml
 
 @pytest.fixture(scope="module", params=MPMS)
 def httpd(request):
-    many = ("StartServers 18\nMaxSpareServers 20\n"
+    many = ("StartServers 22\nMaxSpareServers 24\n"
             if request.param == "prefork" else
             "ServerLimit 1\nThreadsPerChild 24\nMaxRequestWorkers 24\n")
     with shared(request.param, config, modules=["include", "reqtimeout"],
@@ -228,14 +222,12 @@ def test_status(httpd, said, status):
     goes on to wait for an answer, and takes the next one for it. (httpd itself
     ends a connection with 500.)"""
     for host in ("alice", "owner"):
-        for method, more, body in (("GET", "", ""), ("POST", SOME, "123456789"),
-                                   ("HEAD", "", "")):
+        for how in (("GET",), ("POST", SOME, "123456789"), ("HEAD",)):
             (httpd.notes / "status").unlink(missing_ok=True)
             tags = ["PS0211"] * (said < 200)
             with Talk(httpd) as talk, httpd.expecting(*tags):
                 talk.socket.settimeout(10)
-                answer = talk.get(f"/status.cgi?{said}", host, method, more,
-                                  body)
+                answer = talk.get(f"/status.cgi?{said}", host, *how)
                 assert answer.status == status
                 assert b"PS0" not in answer.body
                 assert noted(httpd, "status") == [ALICE.uid]
@@ -243,14 +235,6 @@ def test_status(httpd, said, status):
                     look = Look(talk.get("/look.cgi?next", host).text)
                     assert look.env["QUERY_STRING"] == "next"
                     assert look.is_(ALICE)
-
-
-def memory(httpd, anew=False):
-    """KB that a child has had at most, since it was asked anew."""
-    if anew:
-        for pid in httpd.children():
-            pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
-    return max(proc.status_number(pid, "VmHWM") for pid in httpd.children())
 
 
 def test_header_lines(httpd):
@@ -266,6 +250,11 @@ def test_header_lines(httpd):
 
 # ---- too slow
 
+def memory(httpd):
+    """KB that a child has had at most."""
+    return max(proc.status_number(pid, "VmHWM") for pid in httpd.children())
+
+
 def end_all(httpd):
     """Those that httpd has not."""
     for pid in proc.scripts(httpd):
@@ -276,18 +265,18 @@ def end_all(httpd):
 def ask(httpd, name):
     """A row of SLOW: what was answered, whether that was whole and the
     connection goes on, how long it took, and what ended the script."""
-    host, method, more, *_ = SLOW[name]
+    how = SLOW[name][3:]
     begin = time.monotonic()
     status, whole, goes_on = None, True, False
     with Talk(httpd) as talk:
         talk.socket.settimeout(15)
         try:
-            talk.send(f"/slow/{name}.cgi", host, method, more)
-            reply = talk.begin(method)
+            talk.send(f"/slow/{name}.cgi", host_of(name), *how)
+            reply = talk.begin(*how[:1])
             status = reply.status
             reply.read()
             with contextlib.suppress(ConnectionError):
-                goes_on = Look(talk.get("/look.cgi", host).text).is_(ALICE)
+                goes_on = Look(talk.get("/look.cgi").text).is_(ALICE)
         except http.client.IncompleteRead:
             whole = False
         took = time.monotonic() - begin
@@ -298,7 +287,7 @@ def ask(httpd, name):
 
 @pytest.fixture(scope="module")
 def slow(httpd):
-    before = memory(httpd, anew=True)
+    before = memory(httpd)
     with concurrent.futures.ThreadPoolExecutor(len(SLOW)) as pool:
         with httpd.expecting(""):
             found = dict(zip(SLOW, [f.exception() or f.result() for f in [
@@ -313,7 +302,7 @@ def test_slow(httpd, slow, name):
     does not come. Might work as a thread of httpd waits for it, for ever."""
     assert not isinstance(slow[name], Exception), slow[name]
     status, whole, goes_on, took, note = slow[name]
-    expected, ends_by = SLOW[name][4:]
+    _, expected, ends_by, *_ = SLOW[name]
     assert took < 8
     if expected is None:
         assert (status, whole, goes_on) == (200, False, False)
@@ -322,7 +311,7 @@ def test_slow(httpd, slow, name):
         assert goes_on or expected in (408, 500)
     assert [int(n) for n in note.split()] == ends_by
     lines = [n for n in httpd.log().splitlines() if f"/slow/{name}.cgi" in n]
-    is_late = SLOW[name][0] != "body" and ends_by == BY_TERM
+    is_late = host_of(name) != "body" and ends_by == BY_TERM
     assert len([n for n in lines if "PS0209" in n]) == is_late
     assert len([n for n in lines if "PS0211" in n]) == ("lines" in name)
     assert proc.wait_until(lambda: not zombies(httpd), 5)
