@@ -228,7 +228,7 @@ static int send_body(struct answer *a)
     bool pending = true;
     enum ps_read how;
 
-    if (r->header_only) {
+    if (r->header_only || AP_STATUS_IS_HEADER_ONLY(r->status)) {
         ps_script_limit(a->script);
     }
     how = ps_script_copy(a->script, r->output_filters, a->bb, &pending);

@@ -186,24 +186,40 @@ int ps_check_htaccess(struct ps_matter *m)
     return ps_turn_away(m->r, HTTP_FORBIDDEN);
 }
 
+/*
+ * By the path rule, as the page can be exchanged after it was read. NULL: none
+ * of the pages that led here is anybody else's.
+ */
+static const char *strangers_page(struct ps_matter *m)
+{
+    struct ps_path *path = apr_palloc(m->r->pool, sizeof(*path));
+    size_t bad;
+
+    for (request_rec *page = m->r->main; page; page = page->main) {
+        if (ps_walk(page->filename, path) != 0
+            || ps_judge_path(path->component, path->length, m->facts.owner,
+                             m->facts.group, &bad)
+                   != PS_TRUSTED) {
+            return page->filename;
+        }
+    }
+    return NULL;
+}
+
 int ps_check_page(struct ps_matter *m)
 {
-    request_rec *page = m->r->main;
-    struct stat st;
+    const char *page =
+        !m->facts.pinned && !m->facts.reads_only && m->rules.trusted_path
+            ? strangers_page(m)
+            : NULL;
 
-    if (!page || m->facts.pinned || m->facts.reads_only
-        || !m->rules.trusted_path
-        || (stat(page->filename, &st) == 0 && S_ISREG(st.st_mode)
-            && (st.st_uid == 0 || st.st_uid == m->facts.owner)
-            && !(st.st_mode & S_IWOTH)
-            && (!(st.st_mode & S_IWGRP) || st.st_gid == m->facts.group))) {
+    if (!page) {
         return OK;
     }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, m->r,
                   PS_TAG_PAGE "%s: refused: others than uid %u, gid %u can "
-                              "write %s, which includes it",
-                  m->r->filename, m->facts.owner, m->facts.group,
-                  page->filename);
+                              "change %s, which includes it",
+                  m->r->filename, m->facts.owner, m->facts.group, page);
     return ps_turn_away(m->r, HTTP_FORBIDDEN);
 }
 

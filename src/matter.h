@@ -48,9 +48,9 @@ int ps_gather(struct ps_matter *m);
 int ps_check_htaccess(struct ps_matter *m);
 
 /**
- * In owner mode: whether a subrequest that runs something was asked for by a
- * page of its own tenant's, or of root's: it takes over the page's environment
- * (mod_include's #set). OK, or 403, logged. After ps_gather().
+ * In owner mode: whether a subrequest that runs something was asked for by
+ * pages of its own tenant's, or of root's, by the path rule: it takes over their
+ * environment (mod_include's #set). OK, or 403, logged. After ps_gather().
  */
 int ps_check_page(struct ps_matter *m);
 
