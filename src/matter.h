@@ -49,8 +49,9 @@ int ps_check_htaccess(struct ps_matter *m);
 
 /**
  * In owner mode: whether a subrequest that runs something was asked for by
- * pages of its own tenant's, or of root's, by the path rule: it takes over their
- * environment (mod_include's #set). OK, or 403, logged. After ps_gather().
+ * pages of its own tenant's, or of root's, by the path rule: it takes over
+ * their environment (mod_include's #set). OK, or 403, logged. After
+ * ps_gather().
  */
 int ps_check_page(struct ps_matter *m);
 
