@@ -243,12 +243,20 @@ struct ps_outcome ps_drop_for_exec(const struct ps_kernel *k,
 /* ---- a signal to a tenant's process ---- */
 
 /* Back from an effective uid that is a tenant's; the reverse of the order. */
-static struct ps_outcome return_from(const struct ps_kernel *k, uid_t own)
+static struct ps_outcome return_from(const struct ps_kernel *k, uid_t own,
+                                     bool from_root)
 {
     uid_t ruid, euid, suid;
     struct ps_outcome closed;
 
     k->setresuid((uid_t)-1, own, (uid_t)-1);
+    if (from_root) {
+        closed =
+            clear_flag(k, PR_SET_KEEPCAPS, PR_GET_KEEPCAPS, PS_STEP_KEEPCAPS);
+        if (closed.step != PS_STEP_NONE) {
+            return closed;
+        }
+    }
     if (set_caps(k, switching, 0) != 0) {
         return failed(PS_STEP_LOWER, errno);
     }
@@ -279,9 +287,11 @@ struct ps_outcome ps_signal_as(const struct ps_kernel *k, uid_t uid, pid_t pid,
     if (k->getresuid(&own, &euid, &suid) != 0) {
         return failed(PS_STEP_READ_IDS, errno);
     }
-    if (set_caps(k, switching, switching) != 0) {
+    /* Whoever leaves uid 0 loses what is permitted, too (capabilities(7)). */
+    if ((uid == 0 && k->prctl(PR_SET_KEEPCAPS, 1) != 0)
+        || set_caps(k, switching, switching) != 0) {
         *err = errno;
-        return return_from(k, own);
+        return return_from(k, own, uid == 0);
     }
     if (k->setresuid((uid_t)-1, uid, (uid_t)-1) != 0) {
         *err = errno;
@@ -289,7 +299,7 @@ struct ps_outcome ps_signal_as(const struct ps_kernel *k, uid_t uid, pid_t pid,
     else {
         *err = k->kill(pid, sig) == 0 ? 0 : errno;
     }
-    return return_from(k, own);
+    return return_from(k, own, uid == 0);
 }
 
 /* ---- the file-system identity ---- */

@@ -298,6 +298,7 @@ def start_one(start, mpm, config):
     """A server with one child, and that."""
     httpd = start(mpm, config, modules=["cgi", "lua"], expect=["PS0503"],
                   main_config=ONE_CHILD if mpm == "prefork" else "")
+    httpd.tolerate.append("AH00161")  # it is the only one, and may be busy
     child, = proc.wait_until(httpd.children)
     return httpd, child
 

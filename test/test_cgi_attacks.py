@@ -50,6 +50,8 @@ cat /proc/self/status
 TERMINAL = "(exec 3<>/dev/tty) 2>&1 && echo opened"
 SCRIPTS = {
     "look.cgi": "LOOK", "body.cgi": BODY,
+    "nph-x.cgi": "#!/bin/sh\ncat >/dev/null\nprintf 'HTTP/1.1 200 OK\\r\\n"
+                 "Connection: close\\r\\n\\r\\n'\nid -u\n",
     "terminal.cgi": "#!/bin/sh\necho Content-Type: text/plain\necho\n"
                     f"cat /proc/$$/status /proc/$$/stat\n{TERMINAL}\n",
 }
@@ -195,6 +197,21 @@ def test_body_goes_nowhere_else(httpd, kind):
                     answer = talk.get(path, host, "POST", more, body)
                     assert answer.text.splitlines()[0] == says
                     assert answer.who.is_(ALICE)
+
+
+def test_nph(httpd):
+    """Tried: a body that is none, to a script that writes its own head lines.
+    Might work as httpd's answer to that has no header lines then, and is for
+    the client to make sense of."""
+    for host in ("alice", "owner"):
+        for body, says in (("xyz\r\n", rb"(HTTP/1\.1 400 .*)?"),
+                           (KINDS["chunked"][1], b"HTTP/1.1 200 OK\r\n.*"
+                            + f"\r\n\r\n{ALICE.uid}\n".encode())):
+            with Talk(httpd) as talk, httpd.expecting():
+                talk.socket.settimeout(10)
+                talk.send("/nph-x.cgi", host, "POST",
+                          "Transfer-Encoding: chunked\r\n", body)
+                assert re.fullmatch(says, talk.file.read(), re.S)
 
 
 # ---- httpd's terminal

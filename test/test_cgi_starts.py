@@ -29,7 +29,9 @@ def config(folder):
     put_scripts(folder, {"look.cgi": "LOOK"}, (*TENANTS, STOPS, WAITS))
     return hosts(folder) + "".join(
         vhost(t.name, folder / "home" / t.name / "www",
-              f"PSUserGroup {t.ids}") for t in (STOPS, WAITS))
+              f"PSUserGroup {t.ids}") for t in (STOPS, WAITS)) + vhost(
+        "late", folder / "home/alice/www",
+        f"PSUserGroup {ALICE.ids}\nPSCgiTimeout 1")
 
 
 @pytest.fixture(scope="module", params=MPMS)
@@ -43,18 +45,19 @@ def httpd(request):
 
 # ---- starts that do not get on
 
-# Has a lease on a file, so that who executes it waits, in the kernel; to stop
-# all processes of its user then, or for as long as it lives.
+# Has a lease on a file, so that who executes it waits, in the kernel: for 2
+# seconds, until all processes of its user are stopped, or as long as it lives.
 HOLDER = """import fcntl, os, signal, sys, time
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
 fd = os.open(sys.argv[1], os.O_RDONLY)
 fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
 print("holds", flush=True)
-if sys.argv[2] == "stop":
+if sys.argv[2] != "wait":
     signal.sigtimedwait([signal.SIGIO], 20)
-    time.sleep(0.3)
-    os.kill(-1, signal.SIGSTOP)
-    time.sleep(0.3)
+    time.sleep(0.3 if sys.argv[2] == "stop" else 2)
+    if sys.argv[2] == "stop":
+        os.kill(-1, signal.SIGSTOP)
+        time.sleep(0.3)
     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 time.sleep(30)
 """
@@ -173,6 +176,17 @@ def test_start_is_stopped(httpd, held):
     waits for it to run, for ever."""
     were_killed(httpd, STOPS, held.stopped, held.lines)
     assert max(held.bob.times) < 3
+
+
+def test_start_is_late(httpd):
+    """A start that takes a while, and longer than a script may be silent, is
+    none that fails: what runs then is answered with."""
+    with holding(httpd, ALICE, "late"), httpd.expecting():
+        begin = time.monotonic()
+        answer = httpd.get("/look.cgi", "late")
+        assert time.monotonic() - begin > 1.5
+    assert answer.status == 200
+    assert Look(answer.text).is_(ALICE)
 
 
 # ---- where the kernel has not what is needed
