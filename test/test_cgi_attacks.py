@@ -234,6 +234,21 @@ def on_terminal(httpd, flag, before):
         os.close(terminal)
 
 
+@pytest.fixture(scope="module")
+def terminals():
+    """Where a tree has none (debootstrap's), they are made for a while."""
+    try:
+        for fd in os.openpty():
+            os.close(fd)
+        yield
+    except OSError:
+        subprocess.run(["mount", "-t", "devpts", "devpts", "/dev/pts"],
+                       check=True)
+        yield
+        subprocess.run(["umount", "/dev/pts"], check=True)
+
+
+@pytest.mark.usefixtures("terminals")
 @pytest.mark.parametrize("flag", ("-DFOREGROUND", "-X"))
 def test_terminal(folder, mpm, flag):
     """Tried: /dev/tty, from a script of a server that was started by hand.
