@@ -338,8 +338,14 @@ MODULES = ["include", "actions"]
 def ask(both, name):
     """[(mod_cgi's answer, ours)], or what went wrong."""
     try:
-        return [tuple(observe(httpd, asked) for httpd in both)
-                for asked in ROWS[name]]
+        for _ in range(3):
+            found = [tuple(observe(httpd, asked) for httpd in both)
+                     for asked in ROWS[name]]
+            # A bare httpd resets a connection with an unread body, rarely.
+            if not name.startswith("post-") or all(
+                    bare["complete"] for bare, _ in found):
+                break
+        return found
     except Exception as e:  # the row's test says it
         return e
 
