@@ -225,7 +225,7 @@ static void send_end(struct answer *a, bool whole)
 static int send_body(struct answer *a)
 {
     request_rec *r = a->r;
-    bool pending = true;
+    bool pending = !is_nph(r); /* its header lines are the script's own */
     enum ps_read how;
 
     if (r->header_only || AP_STATUS_IS_HEADER_ONLY(r->status)) {

@@ -95,6 +95,12 @@ static apr_status_t run_command(ap_filter_t *f, apr_bucket_brigade *bb,
     }
     how = ps_script_copy(script, f->next, bb, &pending);
     ps_script_close(script);
+    if (how == PS_READ_TIMEOUT) {
+        f->c->keepalive = AP_CONN_CLOSE;
+        APR_BRIGADE_INSERT_TAIL(bb, ap_bucket_error_create(HTTP_BAD_GATEWAY,
+                                                           NULL, r->pool,
+                                                           f->c->bucket_alloc));
+    }
     return how == PS_READ_GONE ? APR_ECONNABORTED : APR_SUCCESS;
 }
 

@@ -168,6 +168,7 @@ int ps_script_start(request_rec *r, const struct ps_command *command,
         ps_pipes_close(&pipes);
         return ps_refuse_start(r, command->path, command->who, outcome);
     }
+    s->since = s->body.since = ps_clock(); /* the start is not its silence */
     s->log = ps_script_log_open(r, pipes.ours[2]);
     ps_body_ask(&s->body);
     *out = s;
